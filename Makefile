@@ -1,0 +1,82 @@
+# `make up` gives you a cluster, `make test` says whether all is well. Both bring a bare Debian 12, 13 or Ubuntu 24.04
+# up to what they need: packages with apt, Python libraries into .venv. The second time they change nothing.
+
+PYTHON   ?= python3
+FILE     ?= inventories/local.yml
+ARGS     ?=
+
+# mmdebstrap and the keyring make the hosts' image; the rest is for their networks, namespaces and keys.
+PACKAGES := ca-certificates debian-archive-keyring iproute2 mmdebstrap nftables openssh-client procps python3-venv util-linux
+
+# Root where root is needed, and nowhere else. The caller's own settings go along.
+KEEP     := BOOTSTRAP_CACHE_DIR,BOOTSTRAP_LOCAL_DIR,http_proxy,https_proxy,no_proxy,HTTP_PROXY,HTTPS_PROXY,NO_PROXY
+ROOT     := $(if $(filter 0,$(shell id -u)),,sudo --preserve-env=$(KEEP))
+# Nothing that belongs to root is left in your checkout.
+PYTEST    = $(ROOT) env PYTHONDONTWRITEBYTECODE=1 HYPOTHESIS_STORAGE_DIRECTORY=/tmp/bootstrap-hypothesis \
+            .venv/bin/pytest -p no:cacheprovider
+
+WANTED   := $(shell sha256sum pyproject.toml | cut -c 1-12)
+RUN      := .venv/.run-$(WANTED)
+DEV      := .venv/.dev-$(WANTED)
+
+.DEFAULT_GOAL := help
+.PHONY: help up down test lint e2e bench fuzz chaos packages
+
+help: ## this list
+	@grep -hE '^[a-z0-9]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
+
+up: $(RUN) ## a cluster of real Docker engines on this machine
+	$(ROOT) .venv/bin/bootstrap up $(FILE) --yes
+
+down: $(RUN) ## take it down; nothing is left
+	$(ROOT) .venv/bin/bootstrap down $(FILE) --yes
+
+test: $(DEV) ## every test, real hosts included; ARGS='-m "not lab"' for the quick ones
+	$(PYTEST) $(ARGS)
+
+lint: $(DEV) ## ruff, mypy, import contracts, shell scripts
+	.venv/bin/ruff check .
+	.venv/bin/ruff format --check .
+	.venv/bin/mypy
+	.venv/bin/lint-imports --no-logo
+	.venv/bin/shellcheck .ci/run
+	.venv/bin/shfmt --diff --indent 2 .ci/run
+
+e2e: $(DEV) ## only the tests on real hosts
+	$(PYTEST) -m lab $(ARGS)
+
+bench: $(DEV) ## how long things take on this machine
+	@set -e; for script in benchmarks/*.py; do \
+	  [ -e "$$script" ] || { echo 'there is no benchmark yet'; exit 0; }; \
+	  echo "== $$script"; $(ROOT) env PYTHONDONTWRITEBYTECODE=1 .venv/bin/python "$$script" $(ARGS); \
+	done
+
+fuzz: $(DEV) ## the random tests, fifty times as long
+	.venv/bin/pytest --hypothesis-profile=fuzz --timeout=3600 -m 'not lab and not process' $(ARGS)
+
+chaos: fuzz ## everything that is random; faults on real hosts join it as they come
+
+# ---- what a bare machine lacks ---------------------------------------------------------------------------------------
+
+packages:
+	@missing=; for name in $(PACKAGES); do \
+	  dpkg-query -W -f '$${Status}' $$name 2>/dev/null | grep -q 'ok installed' || missing="$$missing $$name"; \
+	done; \
+	[ -n "$$missing" ] || exit 0; \
+	command -v apt-get >/dev/null || { echo "please install what these Debian packages hold:$$missing" >&2; exit 0; }; \
+	echo "apt-get install$$missing"; \
+	$(if $(ROOT),sudo) env DEBIAN_FRONTEND=noninteractive sh -c "apt-get -qq update && \
+	  apt-get -qq -y --no-install-recommends -o Dpkg::Use-Pty=0 install $$missing" >/dev/null
+
+# The stamps carry the hash of pyproject.toml: a new dependency is installed, a second run is quick.
+$(RUN): | packages
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo 'Python 3.11 or newer is needed' >&2; exit 1; }
+	@echo 'python -m venv .venv; pip install -e .'
+	@$(PYTHON) -m venv .venv
+	@.venv/bin/pip install --quiet --disable-pip-version-check -e .
+	@touch $@
+
+$(DEV): $(RUN)
+	@echo 'pip install -e .[dev]'
+	@.venv/bin/pip install --quiet --disable-pip-version-check -e '.[dev]'
+	@touch $@

@@ -1,0 +1,125 @@
+"""What the leader finds to do: pure decisions from what the swarm, the store and the cloud say."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple, Optional
+
+from . import control as rules
+from .health import History
+from .local import fingerprint, root_digest
+from .members import proven_gone
+from .metadata import GONE, Machine
+from .nodes import HOLD, INSTANCE, POOL, POOL_KEYS, ZONE, Node
+from .store import Control
+
+_TOO_MANY = 0.4  # of all nodes: when more look dead, what is broken is rather our view
+Machines = Optional[dict[str, Machine]]
+
+
+class Marking(NamedTuple):
+    """Labels for one node, and its availability if that is to change too."""
+
+    node: Node
+    labels: dict[str, str]
+    availability: str
+
+
+def managers(nodes: list[Node]) -> list[dict[str, str]]:
+    """The raft members in the control object's form."""
+    found = [{"instance": one.instance or "", "node_id": one.id, "address": one.address} for one in nodes if one.member]
+    return sorted(found, key=lambda one: one["node_id"])
+
+
+def facts(control: Control, nodes: list[Node], swarm: dict[str, Any]) -> dict[str, Any]:
+    """What is published besides managers and secrets. Established stays true for ever."""
+    established = control["established"] or sum(node.state == "ready" for node in nodes) > 1
+    return {"ca_digest": root_digest(swarm) or control["ca_digest"], "established": established}
+
+
+def is_published(control: Control, nodes: list[Node], swarm: dict[str, Any]) -> bool:
+    """True when the control object says what is live."""
+    return (
+        tokens_are_live(control, swarm)
+        and rules.refresh(control, managers(nodes), facts(control, nodes, swarm)) == control
+        and (
+            not swarm.get("Spec", {}).get("EncryptionConfig", {}).get("AutoLockManagers")
+            or "unlock" in control["secrets"]
+        )
+    )
+
+
+def tokens_are_live(control: Control, swarm: dict[str, Any]) -> bool:
+    """True when both published join tokens are the swarm's present ones."""
+    live = {role: fingerprint(swarm["JoinTokens"][role.title()]) for role in ("worker", "manager")}
+    return all((control["secrets"].get(role) or {}).get("fp") == fp for role, fp in live.items())
+
+
+def stale_seats(control: Control, nodes: list[Node], machines: Machines) -> dict[str, Any]:
+    """Seats whose node was removed, and seats reserved by machines that are gone; instance -> node id or None."""
+    present = {node.id for node in nodes}
+    stale = {}
+    for instance, seat in control["seats"].items():
+        gone = machines is not None and instance not in machines
+        if (seat["node_id"] is None and gone) or (seat["node_id"] is not None and seat["node_id"] not in present):
+            stale[instance] = seat["node_id"]
+    return stale
+
+
+def markings(control: Control, nodes: list[Node], machines: Machines) -> list[Marking]:
+    """Nodes whose labels are not as the cloud and the inventory say. A newcomer is activated by the same write."""
+    found = []
+    for node in nodes:
+        machine = _machine_of(node, machines)
+        if machine is None or machine.state in GONE:
+            continue
+        pool = control["pools"].get(machine.pool, {})
+        wanted = _labels(node, machine, pool.get("labels", {}))
+        newcomer = INSTANCE not in node.labels
+        if newcomer and node.state != "ready":
+            continue
+        waits = newcomer and node.role == "worker" and node.availability == "drain" and HOLD not in node.labels
+        availability = pool.get("availability", "active") if waits else node.availability
+        if (wanted, availability) != (node.labels, node.availability):
+            found.append(Marking(node, wanted, availability))
+    return found
+
+
+def _machine_of(node: Node, machines: Machines) -> Machine | None:
+    """The cloud's own record of a node: its label is only a claim, which the address has to confirm."""
+    machine = (machines or {}).get(node.instance or "")
+    return machine if machine and machine.address == node.address else None
+
+
+def _labels(node: Node, machine: Machine, pool: dict[str, str]) -> dict[str, str]:
+    before = set(filter(None, node.labels.get(POOL_KEYS, "").split(",")))
+    kept = {key: value for key, value in node.labels.items() if key not in before - set(pool) and key != POOL_KEYS}
+    ours = {POOL: machine.pool, ZONE: machine.zone, INSTANCE: machine.instance}
+    keys = {POOL_KEYS: ",".join(sorted(pool))} if pool else {}
+    return {**kept, **pool, **ours, **keys}
+
+
+def ghosts(control: Control, nodes: list[Node], machines: Machines, history: History, now: float) -> list[Node]:
+    """Nodes without a raft seat that are Down for long and whose machine is surely not coming back as this node."""
+    down = [node for node in nodes if node.state == "down"]
+    if len(down) > max(1, _TOO_MANY * len(nodes)):
+        return []
+    limit = rules.timer(control, "dead")
+    gone = proven_gone(control, nodes, machines) | _half_removed(control, nodes)
+    return [one for one in down if not one.member and one.id in gone and history.bad_for(one.id, now) >= limit]
+
+
+def _half_removed(control: Control, nodes: list[Node]) -> set[str]:
+    """Managers that were demoted by somebody who did not live to remove them."""
+    seats = {seat["node_id"] for seat in control["seats"].values()}
+    return {node.id for node in nodes if node.id in seats and node.role == "worker" and not node.member}
+
+
+def dead_managers(nodes: list[Node], machines: Machines, history: History) -> list[Node]:
+    """Raft members that do not answer; the guard decides. One whose machine is being terminated is the CLI's."""
+    bad = [node for node in nodes if node.member and history.is_bad(node.id)]
+    return [node for node in bad if _state_of(node, machines) != "terminating"]
+
+
+def _state_of(node: Node, machines: Machines) -> str:
+    machine = (machines or {}).get(node.instance or "")
+    return machine.state if machine else ""

@@ -1,0 +1,196 @@
+"""The node's own membership: looks, decides with `join.next_step`, does one thing, and looks again."""
+
+from __future__ import annotations
+
+from typing import Callable, NamedTuple
+
+from . import control as rules
+from . import enter, form, hooks, identity, join
+from .context import Context, alone
+from .engine_api import EngineError
+from .errors import AgentError, Refused, Unavailable, log
+from .local import Local, observe
+from .metadata import GONE, Machine
+from .store import Control
+
+_POLL = 1.0
+_FIRST, _CAP = 2.0, 60.0  # seconds of jitter after a refused join
+_ALARM = 900.0
+
+
+class Turn(NamedTuple):
+    """The step taken and how many seconds to wait before the next look. `step` is None when nothing could be seen."""
+
+    step: join.Step | None
+    pause: float
+
+    @property
+    def ended(self) -> bool:
+        """Joined, or not wanted any more."""
+        return self.step is not None and self.step.action in (join.DONE, join.IDLE)
+
+
+class _Sight(NamedTuple):
+    control: Control
+    local: Local
+    me: Machine
+
+
+class Membership:
+    """Brings this node into the published swarm and keeps it there. Never gives up, never falls back to init."""
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+        self._refused = 0
+        self._claim_seen: tuple[object, float] = (None, 0.0)
+        self._pending_since: float | None = None
+        self._hooked = False
+        self._waiting_since = context.clock.now()
+        self._said = ""
+
+    def run(self) -> str:
+        """Turn until the node is a member or is not wanted any more; the last action."""
+        while True:
+            turn = self.turn()
+            if turn.ended and turn.step:
+                return turn.step.action
+            self._context.clock.sleep(turn.pause)
+
+    def turn(self) -> Turn:
+        """One look and one step. Raises nothing that time can heal."""
+        try:
+            with alone(self._context):
+                return self._turn()
+        except enter.Refusal as error:
+            return Turn(None, self._after_refusal(error))
+        except (Unavailable, Refused, EngineError, OSError, AgentError) as error:
+            self._say(str(getattr(error, "what", error)))
+            return Turn(None, self._context.random.uniform(1, 4))
+
+    def _turn(self) -> Turn:
+        sight = self._look()
+        step = join.next_step(*sight, claim_is_stale=self._claim_is_stale(sight))
+        if step.action != join.PENDING:
+            self._pending_since = None
+        self._say(f"{step.action}: {step.why}")
+        deed = self._deeds().get(step.action)
+        if deed:
+            deed(sight)
+        if step.action in (join.DONE, join.IDLE):
+            self._refused, self._waiting_since = 0, self._context.clock.now()
+        polls = deed is None or step.action in (join.PENDING, join.UNLOCK, join.WIPE)
+        return Turn(step, _POLL if polls else 0.0)
+
+    def _look(self) -> _Sight:
+        me = self._context.metadata.identity()
+        control, _ = self._context.store.read()
+        return _Sight(control, observe(self._context), me)
+
+    def _deeds(self) -> dict[str, Callable[[_Sight], None]]:
+        return {
+            join.CLAIM: self._claim,
+            join.TAKE_OVER: self._take_over,
+            join.INIT: self._init,
+            join.PUBLISH: lambda sight: form.publish(self._context, sight.control, sight.me, sight.local),
+            join.TAKE_SEAT: self._take_seat,
+            join.LOSE_SEAT: self._lose_seat,
+            join.JOIN: self._join,
+            join.WIPE: lambda _: self._context.engine.leave(),
+            join.PENDING: self._pending,
+            join.UNLOCK: self._unlock,
+            join.DONE: self._done,
+        }
+
+    def _swap(self, change: rules.Change, me: Machine) -> None:
+        rules.swap(self._context.store, change, me.instance)
+
+    def _claim(self, sight: _Sight) -> None:
+        boot = identity.boot_id(self._context)
+        self._swap(lambda now: rules.claim(now, sight.me.instance, boot), sight.me)
+
+    def _take_over(self, sight: _Sight) -> None:
+        boot, epoch = identity.boot_id(self._context), sight.control["epoch"]
+        self._swap(lambda now: rules.take_over(now, sight.me.instance, boot, epoch), sight.me)
+
+    def _init(self, sight: _Sight) -> None:
+        self._before_joining(sight.me)
+        form.init(self._context, sight.control, sight.me)
+
+    def _take_seat(self, sight: _Sight) -> None:
+        self._swap(lambda now: rules.take_seat(now, sight.me.instance, sight.me.address), sight.me)
+
+    def _lose_seat(self, sight: _Sight) -> None:
+        node_id = sight.control["seats"][sight.me.instance]["node_id"]
+        self._swap(lambda now: rules.lose_seat(now, sight.me.instance, node_id), sight.me)
+
+    def _join(self, sight: _Sight) -> None:
+        if identity.stays_out(self._context):
+            raise Refused("this node was made to leave: `join` brings it back")
+        self._before_joining(sight.me)
+        enter.attempt(self._context, sight.control, sight.me)
+
+    def _before_joining(self, me: Machine) -> None:
+        identity.progress(self._context, identity.JOINING)
+        if not self._hooked:
+            hooks.run(self._context, hooks.PRE_JOIN, me)
+            self._hooked = True
+
+    def _pending(self, _: _Sight) -> None:
+        now = self._context.clock.now()
+        self._pending_since = now if self._pending_since is None else self._pending_since
+        if now - self._pending_since >= enter.PENDING_LIMIT:
+            self._context.engine.leave()
+
+    def _unlock(self, sight: _Sight) -> None:
+        pointer = sight.control.get("secrets", {}).get("unlock")
+        if pointer and self._context.role == "manager":
+            key = self._context.store.read_secret("manager", form.UNLOCK_KEY, pointer["version"])
+            self._context.engine.request("POST", "/swarm/unlock", {"UnlockKey": key})
+
+    def _done(self, sight: _Sight) -> None:
+        control, local, me = sight
+        seat = control["seats"].get(me.instance)
+        if local.control_available and seat and seat["node_id"] is None:
+            self._swap(lambda now: rules.fill_seat(now, me.instance, local.node_id, me.address), me)
+        newly = local.joined_as != local.node_id
+        known = {"uid": control["uid"], "swarm_id": control["swarm_id"], "node_id": local.node_id}
+        identity.remember(self._context, epoch=control["epoch"], **known)
+        identity.progress(self._context, identity.JOINED)
+        if newly:
+            hooks.run(self._context, hooks.POST_JOIN, me)
+
+    def _claim_is_stale(self, sight: _Sight) -> bool:
+        """The holder is gone by the cloud's word, or its claim did not change for long on this machine's own clock."""
+        control, _, me = sight
+        if control.get("phase") != rules.CLAIMED or rules.held_by(control, me.instance):
+            return False
+        claim, now = (control["epoch"], control["holder"]["instance"]), self._context.clock.now()
+        if claim != self._claim_seen[0]:
+            self._claim_seen = (claim, now)
+        if now - self._claim_seen[1] >= rules.timer(control, "takeover"):
+            return True
+        return me.role == "manager" and self._gone(claim[1])
+
+    def _gone(self, instance: str) -> bool:
+        try:
+            machines = self._context.metadata.machines()
+        except Unavailable:
+            return False
+        return bool(machines) and (instance not in machines or machines[instance].state in GONE)
+
+    def _after_refusal(self, error: enter.Refusal) -> float:
+        self._say(f"refused: {error.what}")
+        self._refused += 1
+        if error.fresh and self._refused == 1:
+            return 0.0  # the token was rotated meanwhile: one immediate second look
+        ceiling = min(_CAP, _FIRST * 2**self._refused)
+        return max(error.floor, self._context.random.uniform(_FIRST, ceiling))
+
+    def _say(self, text: str) -> None:
+        """Each new state once; every quarter of an hour without membership, an alarm."""
+        if text != self._said:
+            log(text)
+            self._said = text
+        if self._context.clock.now() - self._waiting_since >= _ALARM:
+            self._waiting_since = self._context.clock.now()
+            log(f"ALARM: still not a member of the swarm after {int(_ALARM / 60)} more minutes: {text}")

@@ -1,0 +1,72 @@
+"""`bootstrap down`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from bootstrap.cli.converge import show
+from bootstrap.cli.options import file_argument, option, verb
+from bootstrap.cli.run import Run
+from bootstrap.cli.show.progress import Progress
+from bootstrap.errors import BootstrapError, UsageError
+from bootstrap.model.cluster import Cluster
+from bootstrap.model.resource import Plan
+
+
+@verb()
+@file_argument()
+@option("--confirm", metavar="NAME", help="The cluster's name: needed where the file says `protect: true`.")
+@option("--purge", is_flag=True, help="Also delete backups, and on ssh the engines and their data.")
+@click.pass_obj
+def command(run: Run, file: Path, confirm: str | None, purge: bool) -> None:  # noqa: ARG001 - `local` keeps nothing
+    """Delete what is this cluster's, and nothing else.
+
+    Lists first, then asks. Ours is what carries exactly this cluster's tag and id; a name that looks alike is not enough.
+    """
+    session = run.open(file)
+    cluster = session.cluster
+    _allowed(run, cluster, confirm)
+    run.resume = f"bootstrap down {file}"
+    with session.locked("down", run.lock_timeout):
+        plan = session.plan_down()
+        show(run, plan)
+        if plan:
+            _agree(run, cluster, plan, confirm)
+            with Progress(run) as progress:
+                progress.follow(session.apply(plan, parallel=run.parallel), finish=True)
+    run.emit(
+        _document(plan), f"{cluster.name}: {len(plan.changes)} deleted" if plan else f"{cluster.name}: nothing there"
+    )
+
+
+def _allowed(run: Run, cluster: Cluster, confirm: str | None) -> None:
+    """Refuse before anything is contacted."""
+    if confirm is not None and confirm != cluster.name:
+        raise UsageError(f"--confirm says '{confirm}', the cluster is '{cluster.name}'", fix="check which file this is")
+    if confirm is None and cluster.protect and (run.yes or not run.interactive):
+        raise BootstrapError(
+            "the cluster is protected (`protect: true`): --yes is not enough",
+            where=cluster.name,
+            fix=f"add --confirm {cluster.name}, or set `protect: false` in the file",
+            code="protected",
+        )
+    if confirm is None:
+        run.need_consent()
+
+
+def _agree(run: Run, cluster: Cluster, plan: Plan, confirm: str | None) -> None:
+    """Ask, unless the name was given; a protected cluster's name must be typed."""
+    if confirm is not None:
+        return
+    if cluster.protect:
+        run.confirm_by_name(cluster.name)
+    else:
+        run.confirm(f"delete these {len(plan.changes)}?")
+
+
+def _document(plan: Plan) -> dict[str, Any]:
+    deleted = [{"kind": one.resource.kind, "name": one.resource.name} for one in plan.changes]
+    return {"cluster": plan.cluster, "deleted": deleted}

@@ -1,0 +1,83 @@
+"""The road that `up` and `scale --write` share: plan, show, ask, apply, wait, tell."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from typing import Any
+
+from bootstrap.cli.run import Run, Session
+from bootstrap.cli.show import plan as plans
+from bootstrap.cli.show import status
+from bootstrap.cli.show.progress import Progress
+from bootstrap.cli.show.tables import width
+from bootstrap.errors import BootstrapError
+from bootstrap.model.resource import Plan
+
+
+def agree(run: Run, session: Session) -> tuple[Plan, bool]:
+    """The plan, shown, and agreed to if it changes anything; and whether anybody had to agree."""
+    plan = session.plan_up()
+    show(run, plan)
+    if plan:
+        run.confirm("apply this plan?")
+    return plan, bool(plan)
+
+
+def show(run: Run, plan: Plan) -> None:
+    """The plan on stderr; who is asked about it sees it even with -q."""
+    run.say(plans.text(plan, every=bool(run.verbose)), level="info" if run.yes or not plan else "question")
+
+
+def carry_out(run: Run, session: Session, plan: Plan, *, asked: bool, wait: bool) -> None:
+    """Make the cluster as its file says and print its status."""
+    progress = Progress(run)
+    with progress:
+        progress.follow(session.apply(plan, parallel=run.parallel), finish=True)
+        if plan.unknown:
+            progress.follow(session.wait_formed(_boot_timeout(session)))
+    if plan.unknown:
+        _inside(run, session, progress, asked=asked)
+    settle(run, session, progress, wait=wait)
+
+
+def _inside(run: Run, session: Session, progress: Progress, *, asked: bool) -> None:
+    """What lives inside the swarm, now that a manager answers. It was announced; who was never asked is asked now."""
+    plan = session.plan_up()
+    if not plan:
+        return
+    show(run, plan)
+    if not asked:
+        run.confirm("apply this plan?")
+    with progress:
+        progress.follow(session.apply(plan, parallel=run.parallel), finish=True)
+
+
+def settle(run: Run, session: Session, progress: Progress, *, wait: bool) -> None:
+    """Wait until healthy if asked to, and print the status; where the wait fails, people get the table all the same."""
+    document = session.status()
+    progress.know(document["nodes"])
+    if wait and not document["healthy"]:
+        try:
+            with progress:
+                progress.follow(session.wait_healthy(_healthy_timeout(session)))
+        except BootstrapError:
+            if not run.json:
+                with suppress(BootstrapError):
+                    _print(run, session.status())
+            raise
+        document = session.status()
+    progress.finish()
+    _print(run, document)
+
+
+def _print(run: Run, document: dict[str, Any]) -> None:
+    run.emit(document, lambda: status.text(document, width()))
+
+
+def _boot_timeout(session: Session) -> float:
+    return float(session.cluster.managers.timeouts.boot)
+
+
+def _healthy_timeout(session: Session) -> float:
+    """The longest that any pool is given."""
+    return float(max(pool.timeouts.healthy for pool in session.cluster.groups))

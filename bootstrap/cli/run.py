@@ -1,0 +1,154 @@
+"""One run of the command line: the global options, where output goes, and what may be asked of whom."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Protocol
+
+import click
+
+from bootstrap.cli.signals import Signals
+from bootstrap.engine.logs import redact
+from bootstrap.errors import BootstrapError, UsageError
+from bootstrap.model.cluster import Cluster
+from bootstrap.model.resource import Plan
+from bootstrap.providers.base import Instance, LockInfo
+from bootstrap.remote.runner import Runner
+
+
+class Session(Protocol):
+    """What the commands need of an opened cluster; `bootstrap.engine.session.Session` is one."""
+
+    @property
+    def cluster(self) -> Cluster: ...  # noqa: D102
+    def plan_up(self) -> Plan: ...  # noqa: D102
+    def plan_down(self) -> Plan: ...  # noqa: D102
+    def apply(self, plan: Plan, *, parallel: int) -> Iterator[Any]: ...  # noqa: D102
+    def wait_formed(self, timeout: float) -> Iterator[Any]: ...  # noqa: D102
+    def wait_healthy(self, timeout: float) -> Iterator[Any]: ...  # noqa: D102
+    def status(self) -> dict[str, Any]: ...  # noqa: D102
+    def scripts(self) -> Mapping[str, str]: ...  # noqa: D102
+    def instances(self) -> Sequence[Instance]: ...  # noqa: D102
+    def runner(self, instance: Instance) -> Runner: ...  # noqa: D102
+    def shell(self, instance: Instance, argv: Sequence[str]) -> int: ...  # noqa: D102
+    def set_size(self, pool: str, size: int) -> None: ...  # noqa: D102
+    def locked(self, what: str, timeout: float) -> AbstractContextManager[LockInfo]: ...  # noqa: D102
+
+
+def _open_session(path: Path, *, say: Callable[[str], None]) -> Session:
+    from bootstrap.engine.session import open_session  # noqa: PLC0415 - it loads the inventory's libraries
+
+    return open_session(path, say=say)
+
+
+@dataclass
+class Run:
+    """The global options, filled while the command line is parsed, and the doors that tests replace."""
+
+    output: str = "table"
+    quiet: bool = False
+    verbose: int = 0
+    yes: bool = False
+    no_input: bool = False
+    parallel: int = 8
+    lock_timeout: float = 0.0
+    log_format: str = "text"
+    writer: Callable[[str], None] | None = None  # set while a moving picture has the terminal
+    resume: str = ""  # the command that goes on after an interruption
+    signals: Signals = field(default_factory=Signals)
+    open_session: Callable[..., Session] = _open_session
+    clock: Callable[[], float] = time.monotonic
+    sleep: Callable[[float], None] = time.sleep
+    terminal: bool | None = None  # None: look
+
+    @property
+    def json(self) -> bool:
+        """Whether stdout gets one JSON document."""
+        return self.output == "json"
+
+    @property
+    def interactive(self) -> bool:
+        """Whether somebody sits there who can answer."""
+        if self.no_input:
+            return False
+        return sys.stdin.isatty() and sys.stderr.isatty() if self.terminal is None else self.terminal
+
+    def live(self) -> bool:
+        """Whether stderr can show progress that moves."""
+        plain = self.quiet or self.verbose or self.log_format == "json" or os.environ.get("TERM") == "dumb"
+        return not plain and sys.stderr.isatty()
+
+    def colour(self, *, err: bool = False) -> bool:
+        """Whether stdout (or stderr) may be coloured."""
+        stream = sys.stderr if err else sys.stdout
+        return not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb" and stream.isatty()
+
+    def open(self, path: Path) -> Session:
+        """The cluster of that inventory; an invalid one is told whole and nothing is contacted."""
+        return self.open_session(path, say=self.say)
+
+    def emit(self, document: Any, text: str | Callable[[], str]) -> None:
+        """The command's result, on stdout: the document with `-o json`, else the text."""
+        if self.json:
+            click.echo(json.dumps(document, indent=2, ensure_ascii=False))
+        else:
+            click.echo(text if isinstance(text, str) else text(), color=self.colour())
+
+    def say(self, text: str, *, level: str = "info", **facts: Any) -> None:
+        """A line for the user, on stderr; `facts` stand beside it with `--log-format json`."""
+        if self.quiet and level == "info":
+            return
+        text = redact(text)
+        if self.log_format == "json":
+            now = datetime.now(UTC).isoformat(timespec="milliseconds")
+            text = json.dumps({"time": now, "level": level, "message": click.unstyle(text), **facts})
+        if self.writer is not None:
+            self.writer(text)
+        else:
+            click.echo(text, err=True, color=self.colour(err=True))
+
+    def need_consent(self) -> None:
+        """Before anything is contacted: without a terminal there must be `--yes`."""
+        if not self.yes and not self.interactive:
+            raise UsageError("there is no terminal to ask on", fix="add --yes to go on without a question")
+
+    def confirm(self, question: str) -> None:
+        """Ask, unless `--yes`; a "no" ends the run with exit 1."""
+        if self.yes:
+            return
+        self.need_consent()
+        try:
+            agreed = click.confirm(question, default=False, err=True)
+        except click.Abort:
+            agreed = self._hung_up()
+        if not agreed:
+            raise declined()
+
+    def confirm_by_name(self, name: str) -> None:
+        """Ask for the cluster's name to be typed."""
+        try:
+            typed = click.prompt(f"type the cluster's name ({name}) to go on", default="", show_default=False, err=True)
+        except click.Abort:
+            typed = str(self._hung_up())
+        if typed != name:
+            raise declined()
+
+    def _hung_up(self) -> bool:
+        """End of input is a "no"; Ctrl-C at the question is an interruption like any other."""
+        if self.signals.received is not None:
+            click.echo(err=True)  # the answer's line is still open
+            raise KeyboardInterrupt
+        return False
+
+
+def declined() -> BootstrapError:
+    """The user said no."""
+    return BootstrapError("declined: nothing was changed", code="declined")

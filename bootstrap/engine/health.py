@@ -1,0 +1,152 @@
+"""What keeps a cluster from being healthy: one check per promise of `status`, each naming the cause and the mend."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from bootstrap.model.cluster import Cluster
+from bootstrap.model.resource import Plan
+
+DISK_FREE_SHARE = 0.10  # below this a manager's raft log is at risk (reliability: the guard counts it unhealthy)
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One reason: a stable code, the node where there is one, a sentence, and what to do."""
+
+    code: str
+    node: str | None
+    message: str
+    fix: str
+
+    def as_json(self) -> dict[str, str | None]:
+        """The entry of `status`."""
+        return {"code": self.code, "node": self.node, "message": self.message, "fix": self.fix}
+
+
+@dataclass(frozen=True)
+class Facts:
+    """Everything a check may look at; `document` is CONTRACT's status as far as it is filled."""
+
+    cluster: Cluster
+    document: dict[str, Any]
+    sizes: dict[str, int]
+    control: dict[str, Any] | None
+    agent: dict[str, Any] | None  # the answering manager's own status
+    drift: Plan  # what `up` would change inside the swarm
+    stopped: tuple[str, ...] = ()  # hostnames of machines that are off
+
+    @property
+    def up(self) -> str:
+        """The command that mends most things."""
+        return f"bootstrap up {self.cluster.path or 'FILE'}"
+
+    @property
+    def nodes(self) -> list[dict[str, Any]]:
+        """The nodes of the document."""
+        nodes: list[dict[str, Any]] = self.document["nodes"]
+        return nodes
+
+
+def problems(facts: Facts) -> list[Problem]:
+    """Every problem; a cluster that was never made, or whose managers do not answer, has just that one."""
+    if facts.control is None:
+        return [Problem("no_cluster", None, "there is no such cluster yet", facts.up)]
+    if facts.agent is None:
+        return list(silent(facts))
+    return [problem for check in CHECKS for problem in check(facts)]
+
+
+def silent(facts: Facts) -> Iterator[Problem]:
+    """Nobody answers: still forming, or a lost quorum."""
+    phase = (facts.control or {}).get("phase")
+    if phase == "FORMED":
+        fix = f"see `bootstrap logs {facts.cluster.path or 'FILE'} NODE`; start the managers that are off: {facts.up}"
+        yield Problem("no_quorum", None, "no manager answers with a quorum", fix)
+    else:
+        yield Problem("forming", None, f"the swarm is not formed yet ({phase})", facts.up)
+    yield from machines_off(facts)
+
+
+def machines_off(facts: Facts) -> Iterator[Problem]:
+    """A machine that should run and does not."""
+    for hostname in facts.stopped:
+        yield Problem("machine_stopped", hostname, "its machine is off", facts.up)
+
+
+def sizes(facts: Facts) -> Iterator[Problem]:
+    """Every pool has as many nodes as it should."""
+    for pool, wanted in facts.sizes.items():
+        have = sum(1 for node in facts.nodes if node["pool"] == pool and node["instance"])
+        if have < wanted:
+            yield Problem("pool_short", None, f"pool {pool} has {have} of {wanted} nodes", facts.up)
+        elif have > wanted:
+            yield Problem("pool_long", None, f"pool {pool} has {have} nodes, {wanted} are wanted", facts.up)
+
+
+def readiness(facts: Facts) -> Iterator[Problem]:
+    """Every node is ready, and every manager reachable."""
+    for node in facts.nodes:
+        if not node["instance"]:
+            message = f"node {node['id']} has no machine any more; the leader removes it when it is sure"
+            yield Problem("ghost", node["hostname"], message, "wait, or `bootstrap status --wait 2m`")
+        elif node["state"] != "ready":
+            yield Problem("node_not_ready", node["hostname"], f"its engine is {node['state']}", facts.up)
+        elif node["role"] == "manager" and node["reachability"] != "reachable":
+            yield Problem("manager_unreachable", node["hostname"], "the other managers cannot reach it", facts.up)
+
+
+def availability(facts: Facts) -> Iterator[Problem]:
+    """Every node has the availability that its pool asks for, unless a person holds it."""
+    for node in facts.nodes:
+        pool = facts.cluster.pool(node["pool"])
+        if pool is None or node["hold"] or node["availability"] == pool.availability:
+            continue
+        message = f"it is {node['availability']}, its pool says {pool.availability}"
+        yield Problem("availability", node["hostname"], message, "the leader sets it within seconds")
+
+
+def spread(facts: Facts) -> Iterator[Problem]:
+    """No zone has more managers than its share."""
+    zones = facts.document["zones"]
+    counts = [zones[zone]["managers"] for zone in facts.cluster.zones]
+    if counts and max(counts) - min(counts) > 1:
+        yield Problem("zones", None, f"managers are unevenly spread over the zones: {counts}", facts.up)
+
+
+def tokens(facts: Facts) -> Iterator[Problem]:
+    """The published join tokens are the swarm's."""
+    if facts.document["tokens"]["published_is_live"] is False:
+        message = "the published join token is not the swarm's; the leader publishes it within a minute"
+        yield Problem("token_stale", None, message, "wait, or look at `bootstrap logs FILE LEADER`")
+
+
+def drift(facts: Facts) -> Iterator[Problem]:
+    """Networks and stacks are as the file says."""
+    for change in facts.drift.changes:
+        if change.resource.kind in {"network", "stack"}:
+            message = f"{change.resource.kind} {change.resource.name} is not as the file says ({change.action})"
+            yield Problem("drift", None, message, facts.up)
+
+
+def disks(facts: Facts) -> Iterator[Problem]:
+    """The manager that answers has room on its disk."""
+    disk = (facts.agent or {}).get("disk") or {}
+    total, free = disk.get("total_bytes") or 0, disk.get("free_bytes") or 0
+    if total and free / total < DISK_FREE_SHARE:
+        message = f"its disk is nearly full ({free // 2**20} MiB free)"
+        yield Problem("disk_full", (facts.agent or {}).get("hostname"), message, "free space on it")
+
+
+CHECKS: tuple[Callable[[Facts], Iterator[Problem]], ...] = (
+    machines_off,
+    sizes,
+    readiness,
+    availability,
+    spread,
+    tokens,
+    drift,
+    disks,
+)

@@ -1,0 +1,93 @@
+"""Wait for what machines do by themselves, and tell how far each of them is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+from bootstrap.engine.clock import Clock
+from bootstrap.engine.events import Event, NodeProgress
+from bootstrap.errors import BootstrapError
+from bootstrap.providers.base import Instance, Provider
+from bootstrap.swarm.view import observe
+
+POLL = 1.0  # seconds; a poll costs a manager about 0.1 s of one core
+
+
+class Progress:
+    """Remembers what was told of each node, so that only news become events."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._start = clock.now()
+        self._told: dict[str, str] = {}
+
+    def of(self, steps: dict[str, str]) -> Iterator[NodeProgress]:
+        """Events for the nodes whose step is another than last time."""
+        for hostname, step in sorted(steps.items()):
+            if step and self._told.get(hostname) != step:
+                self._told[hostname] = step
+                yield NodeProgress(hostname, step, self._clock.now() - self._start)
+
+
+def wait_formed(provider: Provider, timeout: float, clock: Clock) -> Iterator[Event]:
+    """Until a manager answers with a quorum; BootstrapError after `timeout` seconds."""
+    progress = Progress(clock)
+    deadline = clock.now() + timeout
+    while True:
+        yield from progress.of({one.hostname: one.step for one in provider.instances()})
+        phase = (provider.control() or {}).get("phase")
+        if phase == "FORMED" and observe(provider) is not None:
+            return
+        if clock.now() >= deadline:
+            raise _late(f"no manager answered within {timeout:.0f} s (control object: {phase})", provider.instances())
+        clock.sleep(POLL)
+
+
+def wait_healthy(
+    status: Callable[[], dict[str, Any]],
+    instances: Callable[[], Sequence[Instance]],
+    timeout: float,
+    clock: Clock,
+) -> Iterator[Event]:
+    """Until `status` says healthy; BootstrapError with its problems after `timeout` seconds."""
+    progress = Progress(clock)
+    deadline = clock.now() + timeout
+    while True:
+        machines = instances()
+        document = status()
+        yield from progress.of(_steps(machines, document))
+        if document["healthy"]:
+            return
+        if clock.now() >= deadline:
+            raise _unhealthy(document, timeout)
+        clock.sleep(POLL)
+
+
+def _steps(machines: Sequence[Instance], document: dict[str, Any]) -> dict[str, str]:
+    """How far each machine's own boot is, and for nodes what the swarm says."""
+    steps = {one.hostname: one.step for one in machines}
+    for node in document["nodes"]:
+        if node["instance"]:
+            up = node["state"] == "ready"
+            steps[node["hostname"]] = node["availability"] if up and node["availability"] != "drain" else "joined"
+    return steps
+
+
+def _late(what: str, machines: Sequence[Instance]) -> BootstrapError:
+    slow = ", ".join(f"{one.hostname} ({one.step or one.state})" for one in machines if one.step != "joined")
+    return BootstrapError(
+        f"{what}; not yet there: {slow or 'none'}",
+        fix="see `bootstrap logs FILE NODE --boot` of the first; `bootstrap up` goes on from here",
+        code="not_formed",
+    )
+
+
+def _unhealthy(document: dict[str, Any], timeout: float) -> BootstrapError:
+    told = "; ".join(f"{one['node'] or document['cluster']}: {one['message']}" for one in document["problems"])
+    return BootstrapError(
+        f"not healthy within {timeout:.0f} s: {told}",
+        where=document["cluster"],
+        fix="see `bootstrap status`; `bootstrap up` goes on from here",
+        code="unhealthy",
+    )

@@ -1,0 +1,134 @@
+"""A cluster opened for work: what every verb of the command line is made of."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from bootstrap import inventory
+from bootstrap.engine.apply import apply
+from bootstrap.engine.clock import Clock, SystemClock
+from bootstrap.engine.diff import diff
+from bootstrap.engine.events import Event
+from bootstrap.engine.ready import wait_formed, wait_healthy
+from bootstrap.engine.status import status_document
+from bootstrap.model.cluster import Cluster
+from bootstrap.model.resource import Plan, Resource
+from bootstrap.providers import open_provider
+from bootstrap.providers.base import Instance, LockInfo, Provider
+from bootstrap.remote.runner import Runner
+from bootstrap.swarm.network import desired_networks, existing_networks
+from bootstrap.swarm.node import leaving_nodes
+from bootstrap.swarm.stack import desired_stacks, existing_stacks
+from bootstrap.swarm.view import View, observe
+
+
+def open_session(path: Path, *, say: Callable[[str], None]) -> Session:
+    """Load and check the inventory, and open its provider; nothing is contacted yet."""
+    cluster = inventory.load(path)
+    return Session(cluster, open_provider(cluster, say))
+
+
+@dataclass(frozen=True)
+class Session:
+    """One inventory with its provider. Methods read the world afresh; only `apply` and `set_size` change it."""
+
+    cluster: Cluster
+    provider: Provider
+    clock: Clock = field(default_factory=SystemClock)
+
+    def plan_up(self) -> Plan:
+        """What `up` would do. What lives inside the swarm is `unknown` while no manager answers."""
+        desired, existing = list(self.provider.desired()), list(self.provider.existing())
+        leaving = _leaving(desired, existing)
+        view = observe(self.provider, leaving=leaving) if existing else None
+        if view is None:  # a machine that may be a member is not taken away blindly: it waits until a manager answers
+            existing = [one for one in existing if one not in leaving.values()]
+        else:
+            desired += self._swarm_desired(view)
+            existing += self._swarm_existing(view, leaving)
+        return diff(
+            self.cluster.name,
+            desired,
+            existing,
+            outdated=[one for one in self.provider.outdated() if one.name not in leaving],
+            unknown=() if view else self._swarm_kinds(leaving),
+        )
+
+    def plan_down(self) -> Plan:
+        """Everything that is exactly this cluster's, deleted; the swarm inside goes with its machines."""
+        return diff(self.cluster.name, [], self.provider.existing())
+
+    def apply(self, plan: Plan, *, parallel: int = 8) -> Iterator[Event]:
+        """Carry it out as far as it goes; events tell each step, the end raises what failed."""
+        return apply(plan, parallel=parallel)
+
+    def wait_formed(self, timeout: float) -> Iterator[Event]:
+        """Wait until a manager answers with a quorum; machines tell how far they are."""
+        return wait_formed(self.provider, timeout, self.clock)
+
+    def wait_healthy(self, timeout: float) -> Iterator[Event]:
+        """Wait until `status` says healthy; the last problems are the error where it does not."""
+        return wait_healthy(self.status, self.provider.instances, timeout, self.clock)
+
+    def status(self) -> dict[str, Any]:
+        """CONTRACT's status document."""
+        control = self.provider.control()
+        view = observe(self.provider) if control else None
+        drift = Plan(self.cluster.name)
+        if view is not None:
+            drift = diff(self.cluster.name, self._swarm_desired(view), self._swarm_existing(view, {}))
+        return status_document(
+            self.cluster,
+            instances=self.provider.instances(),
+            sizes=self.provider.sizes(),
+            control=control,
+            view=view,
+            outdated=list(self.provider.outdated()),
+            drift=drift,
+        )
+
+    def scripts(self) -> Mapping[str, str]:
+        """The user-data by pool name."""
+        return self.provider.scripts()
+
+    def instances(self) -> Sequence[Instance]:
+        """Every machine of the cluster."""
+        return self.provider.instances()
+
+    def runner(self, instance: Instance) -> Runner:
+        """A way onto one machine."""
+        return self.provider.runner(instance)
+
+    def shell(self, instance: Instance, argv: Sequence[str]) -> int:
+        """The user's own terminal on one machine; its exit code."""
+        return self.provider.shell(instance, argv)
+
+    def set_size(self, pool: str, size: int) -> None:
+        """The size of an autoscaled pool, kept by its group."""
+        self.provider.set_size(pool, size)
+
+    def locked(self, what: str, timeout: float) -> AbstractContextManager[LockInfo]:
+        """Hold the cluster's operator lock."""
+        return self.provider.locked(what, timeout=timeout)
+
+    def _swarm_kinds(self, leaving: Mapping[str, Resource]) -> tuple[str, ...]:
+        kinds = (("node", leaving), ("network", self.cluster.networks), ("stack", self.cluster.stacks))
+        return ("swarm", *(kind for kind, wanted in kinds if wanted))
+
+    def _swarm_desired(self, view: View) -> list[Resource]:
+        return [*desired_networks(self.cluster, view), *desired_stacks(self.cluster, view)]
+
+    def _swarm_existing(self, view: View, leaving: Mapping[str, Resource]) -> list[Resource]:
+        drain = max(pool.timeouts.drain for pool in self.cluster.groups)
+        nodes = leaving_nodes(view, leaving, drain=drain)
+        return [*nodes, *existing_networks(self.cluster, view), *existing_stacks(self.cluster, view)]
+
+
+def _leaving(desired: Sequence[Resource], existing: Sequence[Resource]) -> dict[str, Resource]:
+    """Machines that are to go, by hostname, where machines are resources (local, ssh); a cloud's groups have none."""
+    stay = {one.key for one in desired}
+    return {one.name: one for one in existing if one.kind == "host" and one.key not in stay}

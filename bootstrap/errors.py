@@ -1,0 +1,63 @@
+"""Every error that a person may see: what happened, where, what to do, and the exit code of the process."""
+
+from __future__ import annotations
+
+EXIT_FAILED = 1
+EXIT_USAGE = 2
+EXIT_DIFFERENT = 3
+EXIT_LOCKED = 4
+EXIT_INTERRUPTED = 130
+
+
+class BootstrapError(Exception):
+    """Something that the user can act on.
+
+    `what` is one sentence without a full stop, `where` names the thing it happened to (a file position, a node,
+    a resource), `fix` is what to do next. `code` is stable: scripts match on it.
+    """
+
+    exit_code = EXIT_FAILED
+
+    def __init__(self, what: str, *, where: str = "", fix: str = "", code: str = "failed") -> None:
+        super().__init__(what)
+        self.what = what
+        self.where = where
+        self.fix = fix
+        self.code = code
+
+    def __str__(self) -> str:
+        return f"{self.where}: {self.what}" if self.where else self.what
+
+
+class UsageError(BootstrapError):
+    """The command line asks for something that cannot be done as written."""
+
+    exit_code = EXIT_USAGE
+
+    def __init__(self, what: str, *, where: str = "", fix: str = "", code: str = "E090") -> None:
+        super().__init__(what, where=where, fix=fix, code=code)
+
+
+class LockedError(BootstrapError):
+    """Another run holds the cluster's lock."""
+
+    exit_code = EXIT_LOCKED
+
+
+class InterruptedRun(BootstrapError):  # noqa: N818 - an interruption is asked for, it is no fault
+    """Ctrl-C or SIGTERM: nothing new was started, what ran has ended; running again goes on from here."""
+
+    exit_code = EXIT_INTERRUPTED
+
+
+class FailedTogether(BootstrapError):  # noqa: N818 - reads as what it is: several failures of one run
+    """Several independent steps failed in one run; none of them is hidden by another."""
+
+    def __init__(self, errors: tuple[BootstrapError, ...]) -> None:
+        again = "run the same command again: it goes on from here"
+        if len(errors) == 1:
+            (one,) = errors
+            super().__init__(one.what, where=one.where, fix=one.fix or again, code=one.code)
+        else:
+            super().__init__(f"{len(errors)} steps failed: {'; '.join(str(one) for one in errors)}", fix=again)
+        self.errors = errors

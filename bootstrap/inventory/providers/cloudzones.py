@@ -1,0 +1,30 @@
+"""Zones of a region by short name: `a` for ap-northeast-2a or europe-west3-a."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+
+from bootstrap.inventory.problem import Finding, Loc
+from bootstrap.inventory.redaction import shown
+
+
+def short(zone: str, region: str) -> str:
+    """The zone without its region."""
+    return zone.removeprefix(region).removeprefix("-") if zone != region else zone
+
+
+def check_zones(zones: Sequence[str] | Mapping[str, str], region: str, loc: Loc) -> Iterator[Finding]:
+    """Each zone is of the region, and stands once however it is written. `zones` is a list, or a map by zone."""
+    seen: dict[str, Loc] = {}
+    for index, zone in enumerate(zones):
+        place = (*loc, zone if isinstance(zones, Mapping) else index)
+        name = short(zone, region)
+        if not (len(name) == 1 and name.isascii() and name.isalpha() and name.islower()):
+            example = f"{region}a" if zone.count("-") and not zone.startswith(region) else "a"
+            yield Finding(
+                "E034", place, f"{shown(zone)} is no zone of {region}", f"write a letter, as in a, or {example}"
+            )
+        elif name in seen:
+            yield Finding("E034", place, f"zone {shown(name)}", "name each zone once", other=seen[name])
+        else:
+            seen[name] = place

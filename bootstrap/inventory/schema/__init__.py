@@ -1,0 +1,1 @@
+"""The shape of an inventory: one frozen pydantic model per block, with a description on every key."""

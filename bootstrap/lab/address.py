@@ -1,0 +1,48 @@
+"""Which address the next host of a cluster gets."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from collections.abc import Callable, Collection
+from ipaddress import IPv4Address, IPv4Network
+
+from bootstrap.errors import BootstrapError
+from bootstrap.lab import paths, records
+from bootstrap.lab.network import mac
+from bootstrap.lab.records import HostRecord
+
+FIRST = 11  # below it: the gateway, this machine, and room for more of ours
+
+__all__ = ["claim", "free", "mac", "pick"]
+
+
+def pick(subnet: IPv4Network, taken: Collection[str]) -> str:
+    """The lowest address of the subnet for a host that is not in `taken`. BootstrapError when there is none."""
+    for number in range(int(subnet.network_address) + FIRST, int(subnet.broadcast_address)):
+        if (found := str(IPv4Address(number))) not in taken:
+            return found
+    what = f"the network {subnet} has no free address"
+    raise BootstrapError(what, fix="scale a pool down first", code="no_address")
+
+
+def free(cluster: str) -> str:
+    """The next free address, never one that a host record holds. Two callers at once: use `claim`."""
+    folder = paths.cluster_dir(cluster)
+    fabric = records.load_fabric(folder)
+    if fabric is None:
+        raise BootstrapError("the cluster has no network yet", where=cluster, code="no_fabric")
+    return pick(IPv4Network(fabric.subnet), {host.address for host in records.load_hosts(folder)})
+
+
+def claim(cluster: str, make: Callable[[str], HostRecord]) -> HostRecord:
+    """Make a host's record with the next free address and write it: no other run or thread gets the same one."""
+    folder = paths.cluster_dir(cluster)
+    descriptor = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        record = make(free(cluster))
+        records.save_host(folder, record)
+        return record
+    finally:
+        os.close(descriptor)

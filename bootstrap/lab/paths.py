@@ -1,0 +1,50 @@
+"""Where everything of `local` lies on this machine: folders, files and the names of network namespaces."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+NAMESPACES = Path("/run/netns")
+PREFIX = "bs-"  # of every network namespace; a cluster's name has no dot, so `bs-prod.` never matches `bs-prod-eu.`
+RECORD = "host.json"
+
+
+def root() -> Path:
+    """The folder of all local clusters; `BOOTSTRAP_LOCAL_DIR` overrides it."""
+    return Path(os.environ.get("BOOTSTRAP_LOCAL_DIR") or "/var/lib/bootstrap/local").absolute()
+
+
+def images() -> Path:
+    """The folder of built root file systems; `BOOTSTRAP_CACHE_DIR` overrides it."""
+    return Path(os.environ.get("BOOTSTRAP_CACHE_DIR") or "/var/cache/bootstrap/images").absolute()
+
+
+def cluster_dir(cluster: str) -> Path:
+    """The folder of one cluster."""
+    return root() / cluster
+
+
+def clusters() -> list[str]:
+    """The names of the clusters that have a fabric on this machine, sorted."""
+    return sorted(found.parent.name for found in root().glob("*/fabric.json"))
+
+
+def host_dir(cluster: str, hostname: str) -> Path:
+    """The folder of one host: its record, user-data, disk and console."""
+    return cluster_dir(cluster) / "hosts" / hostname
+
+
+def namespace_prefix(cluster: str) -> str:
+    """What the names of all network namespaces of this cluster, and of no other, start with."""
+    return f"{PREFIX}{cluster}."
+
+
+def fabric_namespace(cluster: str) -> str:
+    """The name of the network namespace that holds the cluster's bridge and its services."""
+    return f"{namespace_prefix(cluster)}fabric"
+
+
+def host_namespace(cluster: str, hostname: str) -> str:
+    """The name of one host's network namespace: `bs-prod.managers-a-1`."""
+    return namespace_prefix(cluster) + hostname.removeprefix(f"{cluster}-")

@@ -1,0 +1,138 @@
+"""Can this machine hold these hosts? Everything that is in the way is said at once, before anything is made."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from bootstrap.errors import BootstrapError, FailedTogether
+from bootstrap.lab import command, image, paths, sysctl
+
+TOOLS = ("ip", "unshare", "nsenter", "setsid")
+LINKS = ("bridge", "veth", "vxlan")
+MIB = 1 << 20
+HOST_MEMORY = 100 * MIB  # what a host in a swarm takes; 60 MiB measured
+FREE_DISK = 2048 * MIB
+IMAGE_DISK = 1024 * MIB  # while it is built; 460 MiB measured when done
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What this machine is. Sizes in bytes; `inotify` is the limit of instances, and whether it can be raised."""
+
+    platform: str
+    root: bool
+    missing_tools: tuple[str, ...]
+    missing_kernel: tuple[str, ...]
+    memory_free: int
+    disk_free: int
+    image_built: bool
+    inotify: int
+    inotify_writable: bool
+
+
+def check(hosts: int, images: Iterable[str]) -> None:
+    """BootstrapError, or FailedTogether, when `hosts` more hosts of these images cannot run on this machine."""
+    found = tuple(problems(look(tuple(images)), hosts))
+    if len(found) == 1:
+        raise found[0]
+    if found:
+        raise FailedTogether(found)
+
+
+def check_root() -> None:
+    """BootstrapError where hosts can neither be made nor looked at: not Linux, or not root."""
+    if sys.platform != "linux":
+        raise _error(f"hosts need Linux and this is {sys.platform}", "use a Linux machine or VM", "not_linux")
+    if os.geteuid() != 0:
+        raise _error("hosts need root: namespaces, mounts and bridges", "run it with `sudo -E`", "not_root")
+
+
+def problems(facts: Facts, hosts: int) -> Iterator[BootstrapError]:
+    """One error for each thing that is in the way of so many hosts."""
+    if facts.platform != "linux":
+        yield _error(f"hosts need Linux and this is {facts.platform}", "use a Linux machine or VM", "not_linux")
+        return  # every other fact is about Linux
+    if not facts.root:
+        yield _error("hosts need root: namespaces, mounts and bridges", "run it with `sudo -E`", "not_root")
+    yield from (command.missing(tool) for tool in facts.missing_tools)
+    for name in facts.missing_kernel:
+        yield _error(f"the kernel has no {name}", f"run `modprobe {name}`, or use another kernel", "kernel")
+    yield from _sizes(facts, hosts)
+
+
+def _sizes(facts: Facts, hosts: int) -> Iterator[BootstrapError]:
+    if facts.memory_free < hosts * HOST_MEMORY:
+        what = f"{hosts} hosts need {hosts * HOST_MEMORY // MIB} MiB of memory, {facts.memory_free // MIB} MiB are free"
+        yield _error(what, "ask for fewer hosts, or free memory", "memory")
+    needed = FREE_DISK + (0 if facts.image_built else IMAGE_DISK)
+    if facts.disk_free < needed:
+        what = f"{needed // MIB} MiB of disk are needed in {paths.root()}, {facts.disk_free // MIB} MiB are free"
+        yield _error(what, "free disk space, or set BOOTSTRAP_LOCAL_DIR and BOOTSTRAP_CACHE_DIR", "disk")
+    if not facts.inotify_writable and facts.inotify < sysctl.needed(hosts):
+        what = f"{hosts} hosts need {sysctl.INOTIFY}={sysctl.needed(hosts)}, it is {facts.inotify} and read-only here"
+        yield _error(what, f"set it on the machine: `sysctl -w {sysctl.INOTIFY}={sysctl.PLENTY}`", "inotify")
+
+
+def _error(what: str, fix: str, code: str) -> BootstrapError:
+    return BootstrapError(what, where="this machine", fix=fix, code=code)
+
+
+def look(images: tuple[str, ...]) -> Facts:
+    """This machine as it is now. A kernel feature is tried where it leaves nothing: in a throw-away namespace."""
+    root = sys.platform == "linux" and os.geteuid() == 0
+    built = all(image.ready(name) for name in images)
+    missing = tuple(tool for tool in _tools(built) if not command.available(tool))
+    limit = sysctl.SETTINGS / sysctl.INOTIFY.replace(".", "/")
+    return Facts(
+        platform=sys.platform,
+        root=root,
+        missing_tools=missing,
+        missing_kernel=tuple(_missing_kernel()) if root and not missing else (),
+        memory_free=_memory(Path("/proc/meminfo")),
+        disk_free=min(_free(paths.root()), _free(paths.images())),
+        image_built=built,
+        inotify=int(sysctl.read(sysctl.INOTIFY)) if limit.exists() else 0,
+        inotify_writable=os.access(limit, os.W_OK),
+    )
+
+
+def _tools(built: bool) -> Iterator[str]:
+    yield from TOOLS
+    if not built:
+        yield "mmdebstrap"
+    if not command.available("iptables"):
+        yield "nft"  # one of the two hides the hosts behind this machine
+
+
+def _missing_kernel() -> Iterator[str]:
+    for kind in LINKS:
+        options = ["id", "1", "dstport", "4789"] if kind == "vxlan" else []
+        link = ["ip", "link", "add", "name", "try0", "type", kind, *options]
+        if command.attempt(["unshare", "--net", *link]).code != 0:
+            yield kind
+    if not _has_overlay() and command.available("modprobe"):
+        command.attempt(["modprobe", "overlay"])
+    if not _has_overlay():
+        yield "overlay"
+
+
+def _has_overlay() -> bool:
+    return "\toverlay\n" in Path("/proc/filesystems").read_text()
+
+
+def _memory(path: Path) -> int:
+    if not path.exists():
+        return 0
+    fields = dict(line.split(":", 1) for line in path.read_text().splitlines())
+    return int(fields["MemAvailable"].split()[0]) * 1024
+
+
+def _free(folder: Path) -> int:
+    while not folder.exists():
+        folder = folder.parent
+    return shutil.disk_usage(folder).free

@@ -1,0 +1,153 @@
+"""What is written down about a local cluster: its fabric, its groups and its hosts, one JSON file each.
+
+Every function takes the cluster's folder (`paths.cluster_dir(cluster)`), as the services in the fabric know only that.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import tempfile
+from dataclasses import asdict, dataclass, fields
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, TypeVar
+
+from bootstrap.errors import BootstrapError
+from bootstrap.lab.paths import RECORD
+
+
+@dataclass(frozen=True)
+class FabricRecord:
+    """The network of one cluster. `subnet` is a CIDR; `gateway` and `machine` are bare addresses in it."""
+
+    cluster: str
+    uid: str
+    subnet: str
+    gateway: str
+    machine: str
+    created: str  # UTC, ISO 8601
+
+
+@dataclass(frozen=True)
+class GroupRecord:
+    """A group of hosts that are alike, as an Auto Scaling group is. `zone` is "" where it spans all zones."""
+
+    name: str
+    pool: str
+    role: str
+    zone: str
+    size: int
+
+
+@dataclass(frozen=True)
+class HostRecord:
+    """One host. `slot` counts from 1 in its group; `memory` is in bytes; `created` is UTC, ISO 8601."""
+
+    instance: str
+    hostname: str
+    cluster: str
+    uid: str
+    group: str
+    slot: int
+    role: str
+    pool: str
+    zone: str
+    address: str
+    mac: str
+    image: str
+    template: str
+    memory: int
+    created: str
+
+
+Record = TypeVar("Record", FabricRecord, GroupRecord, HostRecord)
+
+
+def now() -> str:
+    """This moment in UTC, ISO 8601, to the second: what `created` holds."""
+    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def load_fabric(folder: Path) -> FabricRecord | None:
+    """The fabric's record, or None when the cluster has none."""
+    return _load(FabricRecord, folder / "fabric.json")
+
+
+def save_fabric(folder: Path, record: FabricRecord) -> None:
+    """Write the fabric's record."""
+    write(folder / "fabric.json", asdict(record))
+
+
+def load_groups(folder: Path) -> list[GroupRecord]:
+    """Every group of the cluster, sorted by name."""
+    found = (_load(GroupRecord, path) for path in sorted((folder / "groups").glob("*.json")))
+    return [one for one in found if one is not None]
+
+
+def save_group(folder: Path, record: GroupRecord) -> None:
+    """Write one group's record."""
+    write(folder / "groups" / f"{record.name}.json", asdict(record))
+
+
+def delete_group(folder: Path, name: str) -> None:
+    """Remove one group's record; already gone is success."""
+    (folder / "groups" / f"{name}.json").unlink(missing_ok=True)
+
+
+def load_host(folder: Path, hostname: str) -> HostRecord | None:
+    """One host's record, or None when there is no such host."""
+    return _load(HostRecord, folder / "hosts" / hostname / RECORD)
+
+
+def load_hosts(folder: Path) -> list[HostRecord]:
+    """Every host of the cluster, sorted by hostname."""
+    found = (_load(HostRecord, path) for path in sorted((folder / "hosts").glob(f"*/{RECORD}")))
+    return [one for one in found if one is not None]
+
+
+def save_host(folder: Path, record: HostRecord) -> None:
+    """Write one host's record."""
+    write(folder / "hosts" / record.hostname / RECORD, asdict(record))
+
+
+def write(path: Path, content: object) -> None:
+    """Put `content` there as JSON: whole or not at all, also when the power goes while it is written."""
+    write_text(path, json.dumps(content, indent=2, sort_keys=True) + "\n")
+
+
+def write_text(path: Path, text: str) -> None:
+    """Put `text` there, whole or not at all; the folder is made."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(descriptor, "w") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        Path(temporary).replace(path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
+
+
+def remove(folder: Path) -> None:
+    """Delete a folder and all in it; already gone is success."""
+    try:
+        shutil.rmtree(folder)
+    except FileNotFoundError:
+        return
+
+
+def _load(kind: type[Record], path: Path) -> Record | None:
+    try:
+        found: dict[str, Any] = json.loads(path.read_text())
+        return kind(**{one.name: found[one.name] for one in fields(kind)})
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except (ValueError, KeyError, TypeError) as error:
+        raise BootstrapError(
+            f"the record cannot be read ({error})", where=str(path), fix="run `bootstrap down`, then `bootstrap up`",
+            code="record_broken",
+        ) from error

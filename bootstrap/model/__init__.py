@@ -1,0 +1,1 @@
+"""Values: no input, no output, no cloud. Everything above speaks in these."""

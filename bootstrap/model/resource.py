@@ -1,0 +1,118 @@
+"""A thing that should exist or does exist, and the difference of two lists of them: a plan."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from enum import StrEnum
+from typing import Any, ClassVar, Self
+
+
+class Action(StrEnum):
+    """What a plan does to one resource."""
+
+    CREATE = "create"
+    UPDATE = "update"
+    REPLACE = "replace"
+    DELETE = "delete"
+
+
+class Disruption(StrEnum):
+    """What a change does to running work: nothing, an engine restart, or new machines in place of old ones."""
+
+    NONE = "none"
+    RESTART = "restart"
+    REPLACE = "replace"
+
+
+@dataclass(frozen=True)
+class Resource(ABC):
+    """Data plus three verbs. Equality of its compared fields *is* "nothing to do".
+
+    A subclass adds its fields; handles (a door, a client) are fields too, declared with
+    `field(compare=False, repr=False, kw_only=True)`, and never show in a plan.
+    """
+
+    kind: ClassVar[str]
+    immutable: ClassVar[frozenset[str]] = frozenset()  # a change of one of these means: replace
+    disruptive: ClassVar[Mapping[str, Disruption]] = {}  # field name -> what changing it does to running work
+
+    name: str
+
+    @property
+    def key(self) -> str:
+        """Unique in a plan: `group/prod-pool-web`."""
+        return f"{self.kind}/{self.name}"
+
+    @property
+    def after(self) -> tuple[str, ...]:
+        """Keys of resources that must exist before this one; deletes run in the reverse order."""
+        return ()
+
+    @abstractmethod
+    def create(self) -> None:
+        """Make it; called again after a crash it must finish what is half made."""
+
+    @abstractmethod
+    def update(self, old: Self) -> None:
+        """Turn `old`, as found, into this."""
+
+    @abstractmethod
+    def delete(self) -> None:
+        """Remove it; already gone is success."""
+
+
+@dataclass(frozen=True)
+class FieldChange:
+    """One field that differs: old as found (None when absent), new as wanted."""
+
+    name: str
+    old: Any
+    new: Any
+
+
+@dataclass(frozen=True)
+class Change:
+    """One resource that is to be created, updated, replaced or deleted."""
+
+    action: Action
+    resource: Resource
+    old: Resource | None = None
+    fields: tuple[FieldChange, ...] = ()
+
+    @property
+    def disruption(self) -> Disruption:
+        """The worst that any of its fields does to running work."""
+        if self.action is Action.REPLACE:
+            return Disruption.REPLACE
+        if self.action is not Action.UPDATE:
+            return Disruption.NONE
+        found = {self.resource.disruptive.get(one.name, Disruption.NONE) for one in self.fields}
+        return next((one for one in (Disruption.REPLACE, Disruption.RESTART) if one in found), Disruption.NONE)
+
+
+@dataclass(frozen=True)
+class Outdated:
+    """A running machine that `up` leaves alone although a new one would be made differently."""
+
+    name: str
+    why: str
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What `up` or `down` would do. False when empty."""
+
+    cluster: str
+    changes: tuple[Change, ...] = ()
+    outdated: tuple[Outdated, ...] = ()
+    unknown: tuple[str, ...] = ()
+
+    def __bool__(self) -> bool:
+        return bool(self.changes)
+
+
+def shown_fields(resource: Resource) -> dict[str, Any]:
+    """The compared fields by name, without the name itself: what a plan shows and compares."""
+    return {one.name: getattr(resource, one.name) for one in fields(resource) if one.compare and one.name != "name"}

@@ -1,0 +1,107 @@
+"""The control object: made EMPTY before any machine exists, then only swapped."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, ClassVar, Self
+
+from bootstrap.agent.control import new, swap
+from bootstrap.agent.store import ABSENT
+from bootstrap.agent.store.directory import DirectoryStore
+from bootstrap.errors import BootstrapError
+from bootstrap.lab import paths, records
+from bootstrap.model.cluster import Cluster
+from bootstrap.model.resource import Resource
+
+TIMERS = {"stable": 10, "dead": 20, "settle": 20, "takeover": 30}  # seconds; the lab's (DESIGN: production is slower)
+
+
+@dataclass(frozen=True)
+class Control(Resource):
+    """What the file says and the nodes must know: how many managers, and each pool's labels and availability."""
+
+    kind: ClassVar[str] = "control"
+
+    managers_target: int
+    pools: Mapping[str, Any]
+    timers: Mapping[str, int] = field(default_factory=lambda: dict(TIMERS))
+
+    @property
+    def after(self) -> tuple[str, ...]:
+        """The fabric: its folder holds the store, its record the cluster's uid."""
+        return (f"fabric/{self.name}",)
+
+    def create(self) -> None:
+        """Write EMPTY; refused where machines exist, because then a cluster was here and its object is lost."""
+        folder = paths.cluster_dir(self.name)
+        fabric = records.load_fabric(folder)
+        if fabric is None or records.load_hosts(folder):
+            raise BootstrapError(
+                "hosts exist but their control object is gone",
+                where=self.name,
+                fix="a new one could make a second cluster; `bootstrap down` and `bootstrap up` start afresh",
+                code="E113",
+            )
+        make_store(store_dir(self.name))
+        empty = new(fabric.uid, self.name, managers_target=self.managers_target, pools={}, timers={})
+        open_store(self.name).swap(
+            {**empty, **self._wanted(), "updated_by": "cli", "updated_at": records.now()}, ABSENT
+        )
+
+    def update(self, old: Self) -> None:
+        """Swap in the new targets; the nodes write too, so a lost race is tried again."""
+        del old
+        swap(open_store(self.name), lambda current: {**current, **self._wanted()}, by="cli")
+
+    def delete(self) -> None:
+        """Remove the store; the hosts that read it are gone by now."""
+        records.remove(store_dir(self.name))
+
+    def _wanted(self) -> dict[str, Any]:
+        return {
+            "managers_target": self.managers_target,
+            "pools": dict(self.pools),
+            "timers": dict(self.timers),
+        }
+
+
+def wanted_control(cluster: Cluster) -> Control:
+    """What the file asks for."""
+    pools = {
+        pool.name: {"labels": dict(pool.labels), "availability": str(pool.availability)} for pool in cluster.groups
+    }
+    return Control(cluster.name, cluster.managers.size.desired, pools)
+
+
+def existing_control(cluster: str) -> list[Control]:
+    """What the store holds."""
+    current = read(cluster)
+    if current is None:
+        return []
+    return [Control(cluster, current["managers_target"], current["pools"], current["timers"])]
+
+
+def read(cluster: str) -> dict[str, Any] | None:
+    """The control object as it stands, or None."""
+    if not store_dir(cluster).is_dir():
+        return None
+    return open_store(cluster).read()[0] or None
+
+
+def store_dir(cluster: str) -> Path:
+    """The folder that is bound into the hosts."""
+    return paths.cluster_dir(cluster) / "store"
+
+
+def open_store(cluster: str) -> DirectoryStore:
+    """The store as the agents see it."""
+    return DirectoryStore(str(store_dir(cluster)))
+
+
+def make_store(folder: Path) -> None:
+    """The three parts, each with the mode that its readers need; managers alone see the third."""
+    for part, mode in (("control", 0o755), ("worker", 0o755), ("manager", 0o700)):
+        (folder / part).mkdir(parents=True, exist_ok=True)
+        (folder / part).chmod(mode)

@@ -1,0 +1,47 @@
+"""A group of hosts that are alike, as a cloud's autoscaling group is: a record with a size."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar, Self
+
+from bootstrap.lab import paths, records
+from bootstrap.lab.records import GroupRecord
+from bootstrap.model.resource import Resource
+
+
+@dataclass(frozen=True)
+class Group(Resource):
+    """`size` is how many hosts it should have; a smaller size makes its last hosts *terminating*."""
+
+    kind: ClassVar[str] = "group"
+
+    cluster: str
+    pool: str
+    role: str
+    zone: str
+    size: int
+
+    @property
+    def after(self) -> tuple[str, ...]:
+        """The control object: a manager beyond its target would wait outside."""
+        return (f"control/{self.cluster}",)
+
+    def create(self) -> None:
+        """Write its record."""
+        record = GroupRecord(self.name, self.pool, self.role, self.zone, self.size)
+        records.save_group(paths.cluster_dir(self.cluster), record)
+
+    def update(self, old: Self) -> None:
+        """Write its record anew."""
+        del old
+        self.create()
+
+    def delete(self) -> None:
+        """Remove its record."""
+        records.delete_group(paths.cluster_dir(self.cluster), self.name)
+
+
+def as_resource(cluster: str, record: GroupRecord) -> Group:
+    """The record as a resource."""
+    return Group(record.name, cluster, record.pool, record.role, record.zone, record.size)

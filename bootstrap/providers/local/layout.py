@@ -1,0 +1,69 @@
+"""Which groups and hosts a local cluster should have: pure arithmetic over the inventory and the groups' sizes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from bootstrap.lab.records import GroupRecord
+from bootstrap.model.cluster import Cluster, Pool
+from bootstrap.model.naming import fit, manager_group, pool_group
+from bootstrap.model.spread import spread
+
+HOSTNAME_LIMIT = 63  # a DNS label
+
+
+@dataclass(frozen=True)
+class Slot:
+    """One place for a host in a group, counted from 1."""
+
+    hostname: str
+    group: str
+    number: int
+    pool: Pool
+    zone: str
+
+
+def wanted_groups(cluster: Cluster, recorded: Mapping[str, int]) -> list[GroupRecord]:
+    """Managers have one group per zone, a pool one over all zones; `recorded` has the sizes of groups that exist."""
+    zones = spread(cluster.managers.size.desired, cluster.zones)
+    groups = [
+        GroupRecord(manager_group(cluster.name, zone), cluster.managers.name, cluster.managers.role, zone, size)
+        for zone, size in zones.items()
+    ]
+    for pool in cluster.pools:
+        name = pool_group(cluster.name, pool.name)
+        groups.append(GroupRecord(name, pool.name, pool.role, "", pool_size(pool, recorded.get(name))))
+    return groups
+
+
+def pool_size(pool: Pool, recorded: int | None) -> int:
+    """A fixed pool has the file's size; another keeps its own, inside the file's limits."""
+    if pool.size.fixed or recorded is None:
+        return pool.size.desired
+    return min(max(recorded, pool.size.minimum), pool.size.maximum)
+
+
+def slots(cluster: Cluster, groups: Sequence[GroupRecord]) -> Iterator[Slot]:
+    """Every host that the groups should have."""
+    for index, group in enumerate(groups):
+        pool = cluster.pool(group.pool)
+        if pool is None:
+            continue
+        for number in range(1, group.size + 1):
+            zone = group.zone or cluster.zones[(number - 1 + index) % len(cluster.zones)]
+            yield Slot(hostname(cluster.name, group, number), group.name, number, pool, zone)
+
+
+def hostname(cluster: str, group: GroupRecord, number: int) -> str:
+    """`prod-managers-a-1` or `prod-web-1`."""
+    head = f"{group.pool}-{group.zone}" if group.zone else group.pool
+    return fit(f"{cluster}-{head}-{number}", HOSTNAME_LIMIT)
+
+
+def terminating(slot: int, group: GroupRecord | None) -> bool:
+    """A host whose place its group no longer has: it is to be drained, and must not join again.
+
+    A group whose record cannot be found says nothing: no host ends for it.
+    """
+    return group is not None and slot > group.size

@@ -1,0 +1,165 @@
+"""The four questions that every provider answers, for hosts on this machine."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from bootstrap.errors import BootstrapError
+from bootstrap.lab import host, paths, preflight, records
+from bootstrap.lab.records import GroupRecord, HostRecord
+from bootstrap.lab.runner import HostRunner
+from bootstrap.model.cluster import Cluster
+from bootstrap.model.resource import Outdated, Resource
+from bootstrap.providers.base import Instance, LockInfo
+from bootstrap.providers.local import access, control, layout, lock
+from bootstrap.providers.local.fabric import Fabric, existing_fabric
+from bootstrap.providers.local.group import as_resource
+from bootstrap.providers.local.host import STORE, LocalHost
+from bootstrap.providers.local.look import look
+from bootstrap.remote.runner import Runner
+from bootstrap.userdata import NodeTarget, render, template_hash
+
+METADATA = "http://169.254.169.254"
+DEFAULT_IMAGE = "debian-13"
+DEFAULT_MEMORY = 1 << 30  # bytes
+
+
+@dataclass(frozen=True)
+class LocalProvider:
+    """Hosts of one cluster on this machine; records on its disk are what a cloud's API would be."""
+
+    cluster: Cluster
+    say: Callable[[str], None] = field(compare=False, repr=False)
+
+    def scripts(self) -> Mapping[str, str]:
+        """The user-data by pool name."""
+        target = NodeTarget(store={"kind": "directory", "path": STORE}, metadata={"kind": "local", "url": METADATA})
+        return {pool.name: render(self.cluster, pool, target) for pool in self.cluster.groups}
+
+    def desired(self) -> Sequence[Resource]:
+        """The fabric, the control object, the groups and a host for each place in them."""
+        name = self.cluster.name
+        groups = self._wanted_groups()
+        slots = list(layout.slots(self.cluster, groups))
+        off = [slot for slot in slots if not self._runs(slot.hostname)]
+        preflight.check(len(off), {slot.pool.image or DEFAULT_IMAGE for slot in off})
+        scripts = self.scripts()
+        return [
+            Fabric(name, avoid=self._avoid()),
+            control.wanted_control(self.cluster),
+            *(as_resource(name, group) for group in groups),
+            *(self._host(slot, scripts[slot.pool.name]) for slot in slots),
+        ]
+
+    def existing(self) -> Sequence[Resource]:
+        """What the records say, with what of it runs; a host folder without a record is a half-made host."""
+        name = self.cluster.name
+        preflight.check_root()
+        known = {record.hostname: record for record in records.load_hosts(self._folder)}
+        hosts = [self._found(record) for record in known.values()]
+        hosts += [LocalHost(one, name, "", "", running=False) for one in half_made(name) if one not in known]
+        return [
+            *existing_fabric(name),
+            *control.existing_control(name),
+            *(as_resource(name, group) for group in records.load_groups(self._folder)),
+            *hosts,
+        ]
+
+    def outdated(self) -> Iterable[Outdated]:
+        """Hosts whose user-data or image is not what a new one would get."""
+        hashes = {name: template_hash(script) for name, script in self.scripts().items()}
+        for record in records.load_hosts(self._folder):
+            pool = self.cluster.pool(record.pool)
+            if pool is not None and record.template != hashes[pool.name]:
+                yield Outdated(record.hostname, "its user-data is not what the inventory gives now")
+            elif pool is not None and record.image != pool.image:
+                yield Outdated(record.hostname, f"its image is {record.image}, the inventory says {pool.image}")
+
+    def instances(self) -> Sequence[Instance]:
+        """Every host, sorted by hostname."""
+        groups = {group.name: group for group in records.load_groups(self._folder)}
+        return [look(record, groups.get(record.group)) for record in records.load_hosts(self._folder)]
+
+    def sizes(self) -> Mapping[str, int]:
+        """Each pool's size as its groups have it, or as they would be made."""
+        sizes: dict[str, int] = {}
+        for group in self._wanted_groups():
+            sizes[group.pool] = sizes.get(group.pool, 0) + group.size
+        return sizes
+
+    def set_size(self, pool: str, size: int) -> None:
+        """Write the size into the group's record."""
+        for group in records.load_groups(self._folder):
+            if group.pool == pool:
+                changed = GroupRecord(group.name, group.pool, group.role, group.zone, size)
+                records.save_group(self._folder, changed)
+                return
+        raise BootstrapError("the pool has no group yet", where=pool, fix="run `bootstrap up` first", code="no_cluster")
+
+    def control(self) -> Mapping[str, Any] | None:
+        """The control object, or None."""
+        return control.read(self.cluster.name)
+
+    def runner(self, instance: Instance) -> Runner:
+        """Into the host's namespaces: it works before its sshd does."""
+        return HostRunner(self._record(instance))
+
+    def shell(self, instance: Instance, argv: Sequence[str]) -> int:
+        """Over ssh, as on any other machine."""
+        return access.shell(self._record(instance), self.runner(instance), argv)
+
+    def locked(self, what: str, *, timeout: float = 0.0) -> AbstractContextManager[LockInfo]:
+        """The operator lock of this cluster on this machine."""
+        preflight.check_root()
+        return lock.locked(self.cluster.name, what, timeout)
+
+    @property
+    def _folder(self) -> Path:
+        return paths.cluster_dir(self.cluster.name)
+
+    def _runs(self, hostname: str) -> bool:
+        record = records.load_host(self._folder, hostname)
+        return record is not None and host.running(record)
+
+    def _wanted_groups(self) -> list[GroupRecord]:
+        recorded = {group.name: group.size for group in records.load_groups(self._folder)}
+        return layout.wanted_groups(self.cluster, recorded)
+
+    def _avoid(self) -> tuple[str, ...]:
+        subnets = tuple(network.subnet for network in self.cluster.networks if network.subnet)
+        return (self.cluster.swarm.address_pool, *subnets)
+
+    def _host(self, slot: layout.Slot, script: str) -> LocalHost:
+        return LocalHost(
+            slot.hostname,
+            self.cluster.name,
+            slot.group,
+            slot.zone,
+            slot=slot.number,
+            role=slot.pool.role,
+            pool=slot.pool.name,
+            image=slot.pool.image or DEFAULT_IMAGE,
+            memory=getattr(self.cluster.settings, "memory", None) or DEFAULT_MEMORY,
+            script=script,
+            say=self.say,
+        )
+
+    def _found(self, record: HostRecord) -> LocalHost:
+        return LocalHost(
+            record.hostname, record.cluster, record.group, record.zone, running=host.running(record), say=self.say
+        )
+
+    def _record(self, instance: Instance) -> HostRecord:
+        record = records.load_host(self._folder, instance.hostname)
+        if record is None:
+            raise BootstrapError("the host is gone", where=instance.hostname, fix="see `bootstrap status`")
+        return record
+
+
+def half_made(cluster: str) -> list[str]:
+    """Host folders of the cluster, with a record or without one."""
+    return sorted(found.name for found in (paths.cluster_dir(cluster) / "hosts").glob("*/"))

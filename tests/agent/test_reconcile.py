@@ -1,0 +1,255 @@
+"""The real agents on fake engines: forming, joining, labelling, publishing, clearing what is dead."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bootstrap.agent.local import fingerprint
+from tests.agent.fakes import Cluster
+
+
+@pytest.fixture
+def cluster(tmp_path: Path) -> Cluster:
+    return Cluster(tmp_path, managers=3, workers=2)
+
+
+@pytest.fixture
+def formed(cluster: Cluster) -> Cluster:
+    cluster.run(60)
+    return cluster
+
+
+def members(cluster: Cluster) -> list[str]:
+    return cluster.world.swarms[cluster.control["swarm_id"]].raft
+
+
+def ready(node: dict[str, Any]) -> bool:
+    return bool(node["Status"]["State"] == "ready")
+
+
+def test_machines_become_one_swarm(formed: Cluster) -> None:
+    """Three managers and two workers that boot together end in the one published swarm."""
+    assert {host.engine.home.id for host in formed.hosts.values() if host.engine.home} == {formed.control["swarm_id"]}
+    assert all(host.joined for host in formed.hosts.values())
+    assert len(members(formed)) == 3
+    assert [entry for entry in formed.world.log if entry[0] == "init"] == [("init", "i-01")]
+    assert len(formed.control["managers"]) == 3
+    assert formed.control["established"]
+
+
+def test_swarm_is_made_as_asked(formed: Cluster) -> None:
+    """The whole spec of the configuration is in the swarm."""
+    swarm = formed.world.swarms[formed.control["swarm_id"]]
+    assert (swarm.pool, swarm.subnet_size, swarm.port) == (["10.200.0.0/16"], 24, 4789)
+    assert swarm.spec["CAConfig"]["NodeCertExpiry"] == 360000 * 10**9
+
+
+def test_newcomers_are_labelled_and_activated(formed: Cluster) -> None:
+    """A worker joins drained; the leader gives it the cloud's labels, those of its pool, and work."""
+    node = formed.nodes()["i-04"]["Spec"]
+    assert node["Availability"] == "active"
+    assert node["Labels"] == {
+        "bootstrap.instance": "i-04", "bootstrap.pool": "web", "bootstrap.zone": "a", "tier": "web",
+        "bootstrap.pool-labels": "tier",
+    }  # fmt: skip
+
+
+def test_pool_labels_follow_the_control_object(formed: Cluster) -> None:
+    """A label taken out of the pool leaves the nodes; one set by hand stays."""
+    swarm = formed.world.swarms[formed.control["swarm_id"]]
+    node = swarm.nodes[formed.hosts["i-04"].engine.node_id]
+    node["Spec"]["Labels"]["mine"] = "1"
+    formed.store.control["pools"]["web"]["labels"] = {"disk": "ssd"}
+    formed.run(20)
+    labels = formed.nodes()["i-04"]["Spec"]["Labels"]
+    assert "tier" not in labels
+    assert labels["disk"] == "ssd"
+    assert labels["mine"] == "1"
+
+
+@pytest.mark.parametrize("labels", [{}, {"bootstrap.hold": "true"}])
+def test_drain_by_hand_stays(formed: Cluster, labels: dict[str, str]) -> None:
+    """A node that was once activated and then drained is never activated by the leader."""
+    swarm = formed.world.swarms[formed.control["swarm_id"]]
+    spec = swarm.nodes[formed.hosts["i-04"].engine.node_id]["Spec"]
+    spec["Availability"] = "drain"
+    spec["Labels"].update(labels)
+    formed.run(40)
+    assert formed.nodes()["i-04"]["Spec"]["Availability"] == "drain"
+
+
+def test_label_needs_the_address_too(cluster: Cluster) -> None:
+    """A node that claims another machine's instance gets no label and no work."""
+    cluster.hosts["i-05"].engine.instance = "i-04"
+    cluster.run(60)
+    swarm = cluster.world.swarms[cluster.control["swarm_id"]]
+    liar = swarm.nodes[cluster.hosts["i-05"].engine.node_id]
+    assert liar["Spec"] == {"Role": "worker", "Availability": "drain", "Labels": {}}
+
+
+def test_rotated_token_is_published(formed: Cluster) -> None:
+    """Whoever rotates a token: the store has the live one within a period."""
+    swarm = formed.world.swarms[formed.control["swarm_id"]]
+    swarm.tokens["Worker"] = formed.world.token()
+    formed.run(10)
+    pointer = formed.control["secrets"]["worker"]
+    assert pointer["fp"] == fingerprint(swarm.tokens["Worker"])
+    assert formed.store.read_secret("worker", "join-token", pointer["version"]) == swarm.tokens["Worker"]
+
+
+def test_ca_rotation_wipes_nobody(formed: Cluster) -> None:
+    """When CA and tokens change, the new digest is published and every node stays what it is."""
+    swarm = formed.world.swarms[formed.control["swarm_id"]]
+    before = {host.engine.node_id for host in formed.hosts.values()}
+    swarm.pem = formed.world.pem()
+    swarm.tokens = {"Worker": formed.world.token(), "Manager": formed.world.token()}
+    for host in formed.hosts.values():
+        host.engine.trust(swarm.pem)
+    old = formed.control["ca_digest"]
+    formed.run(30)
+    assert formed.control["ca_digest"] != old
+    assert {host.engine.node_id for host in formed.hosts.values()} == before
+
+
+def test_dead_manager_is_replaced(formed: Cluster) -> None:
+    """A terminated manager leaves raft under the guard, and the replacement gets its seat only then."""
+    formed.terminate("i-02")
+    formed.boot("manager")
+    formed.run(60)
+    assert len(members(formed)) == 3
+    assert formed.hosts["i-06"].joined
+    kinds = [entry[0] for entry in formed.world.log if entry[0] in ("demote", "rm", "join")]
+    assert kinds[-3:] == ["demote", "rm", "join"]
+    assert set(formed.control["seats"]) == {"i-01", "i-03", "i-06"}
+
+
+def test_manager_that_reboots_keeps_its_seat(formed: Cluster) -> None:
+    """A manager that is away for less than `dead` is not touched."""
+    formed.hosts["i-02"].engine.up = False
+    formed.run(15)
+    formed.hosts["i-02"].engine.up = True
+    formed.run(60)
+    assert not [entry for entry in formed.world.log if entry[0] in ("demote", "rm")]
+
+
+def test_manager_that_lost_its_swarm_comes_back(formed: Cluster) -> None:
+    """A manager whose swarm directory is gone says so, its old seat is cleared at once, and it joins anew."""
+    engine = formed.hosts["i-03"].engine
+    engine.state, engine.node_id, engine.home = "inactive", "", None
+    formed.run(60)
+    assert len(members(formed)) == 3
+    assert formed.hosts["i-03"].joined
+    assert len(formed.nodes()) == 5
+
+
+def test_lost_quorum_changes_nothing(formed: Cluster) -> None:
+    """Two of three managers gone: nobody inits, nobody is removed, nobody leaves."""
+    formed.run(30)
+    log, generation = list(formed.world.log), formed.store.generation
+    formed.terminate("i-02")
+    formed.terminate("i-03")
+    formed.boot("manager")
+    formed.run(1200)
+    assert formed.world.log == log
+    assert formed.store.generation == generation
+
+
+def test_ghost_worker_is_reaped(formed: Cluster) -> None:
+    """A worker whose instance is terminated is removed after `dead`."""
+    formed.terminate("i-05")
+    formed.run(60)
+    assert "i-05" not in formed.nodes()
+
+
+def test_silence_of_the_cloud_is_no_absence(formed: Cluster) -> None:
+    """A Down worker stays as long as the cloud does not say that it is gone."""
+    formed.terminate("i-05")
+    for host in formed.hosts.values():
+        host.metadata.machines = _silent  # type: ignore[method-assign]
+    formed.run(120)
+    assert "i-05" in formed.nodes()
+
+
+def _silent() -> Any:
+    from bootstrap.agent.metadata import MetadataUnavailable
+
+    raise MetadataUnavailable("HTTP 500")
+
+
+def test_running_worker_that_is_down_stays(formed: Cluster) -> None:
+    """Down alone never removes a node."""
+    formed.hosts["i-05"].engine.up = False
+    formed.run(300)
+    assert "i-05" in formed.nodes()
+
+
+def test_many_dead_stop_the_reaper(tmp_path: Path) -> None:
+    """When more than 40 % of the nodes look dead nothing is reaped."""
+    cluster = Cluster(tmp_path, managers=1, workers=4)
+    cluster.run(60)
+    for instance in ("i-02", "i-03", "i-04"):
+        cluster.terminate(instance)
+    cluster.run(120)
+    assert len(cluster.nodes()) == 5
+
+
+def test_removed_node_joins_anew(formed: Cluster) -> None:
+    """A worker that was thawed after its removal reads so in the control object, and joins again."""
+    from bootstrap.agent import control as rules
+
+    engine = formed.hosts["i-05"].engine
+    old = engine.node_id
+    swarm = formed.world.swarms[formed.control["swarm_id"]]
+    del swarm.nodes[old]
+    rules.swap(formed.store, lambda now: rules.forget(now, old), "test")
+    formed.run(30)
+    assert engine.node_id not in ("", old)
+    assert formed.nodes()["i-05"]["Spec"]["Availability"] == "active"
+
+
+def test_terminating_machine_never_joins(cluster: Cluster) -> None:
+    """An instance that the cloud is taking away stays out, and is not activated."""
+    cluster.say("i-05", "terminating")
+    cluster.run(60)
+    assert cluster.hosts["i-05"].engine.state == "inactive"
+
+
+def test_reconcile_off_keeps_only_membership(cluster: Cluster) -> None:
+    """With `reconcile` false newcomers still join, but nothing is labelled."""
+    cluster.store.control["reconcile"] = False
+    cluster.run(60)
+    assert cluster.hosts["i-04"].joined
+    assert cluster.nodes()["i-04"]["Spec"]["Labels"] == {}
+
+
+def test_idle_cluster_writes_nothing(formed: Cluster) -> None:
+    """A cluster that is as it should be is not written to: neither store nor raft."""
+    formed.run(60)
+    generation = formed.store.generation
+    versions = {key: node["Version"] for key, node in formed.nodes().items()}
+    formed.run(120)
+    assert formed.store.generation == generation
+    assert {key: node["Version"] for key, node in formed.nodes().items()} == versions
+
+
+def test_fourth_manager_waits_for_a_seat(formed: Cluster) -> None:
+    """A manager beyond the target stays out until the target is raised."""
+    extra = formed.boot("manager")
+    formed.run(60)
+    assert extra.engine.state == "inactive"
+    formed.store.control["managers_target"] = 5
+    formed.run(30)
+    assert extra.joined
+
+
+def test_blind_agents_change_nothing(formed: Cluster) -> None:
+    """With the store down nothing happens, for hours."""
+    formed.run(60)
+    formed.store.down = True
+    formed.hosts["i-02"].engine.up = False
+    log = list(formed.world.log)
+    formed.run(600)
+    assert formed.world.log == log

@@ -1,0 +1,135 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from bootstrap.cli.show.tables import WIDEST
+from tests.cli.conftest import Invoke, document
+from tests.cli.fake_session import World
+
+KEYS = {"cluster", "provider", "swarm_id", "epoch", "healthy", "problems", "quorum", "zones", "nodes", "unjoined",
+        "outdated", "tokens", "last_backup"}  # fmt: skip
+
+
+class Clock:
+    """Time that passes only when somebody sleeps."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+    def sleep(self, seconds: float) -> None:
+        self.now += seconds
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+def test_no_cluster_is_no_error(invoke: Invoke, world: World, file: Path) -> None:
+    """swarm_id and epoch are null, healthy false, exit 0; --check makes it 3."""
+    result = invoke("status", file, "-o", "json")
+
+    assert result.exit_code == 0
+    found = document(result)
+    assert set(found) == KEYS
+    assert (found["swarm_id"], found["epoch"], found["healthy"]) == (None, None, False)
+    assert invoke("status", file, "--check").exit_code == 3
+    assert "prod: no swarm yet" in invoke("status", file).stdout
+
+
+def test_a_healthy_cluster(invoke: Invoke, running: World, file: Path) -> None:
+    """--check is 0; the table names each node; no lock is taken."""
+    result = invoke("status", file, "--check")
+
+    assert result.exit_code == 0
+    header, *rows = result.stdout.split("\n\n")[0].splitlines()
+    assert header.split()[:9] == [
+        "NODE",
+        "ROLE",
+        "POOL",
+        "ZONE",
+        "ADDRESS",
+        "STATE",
+        "AVAILABILITY",
+        "ENGINE",
+        "MANAGER",
+    ]
+    assert len(rows) == 6
+    leaders = [row.split()[0] for row in rows if "leader" in row]
+    assert leaders == ["prod-managers-1"]
+    assert set(running.log) == {"look"}
+
+
+def test_problems_stand_with_their_fix(invoke: Invoke, running: World, file: Path) -> None:
+    """An unhealthy cluster says why and what to do; --check still prints the document, without an error beside it."""
+    running.sick = "its engine is down"
+    result = invoke("status", file, "--check")
+
+    assert result.exit_code == 3
+    assert "prod: not healthy" in result.stdout
+    assert "its engine is down\n      bootstrap up" in result.stdout
+    found = document(invoke("status", file, "--check", "-o", "json"))
+    assert set(found) == KEYS
+
+
+@pytest.mark.parametrize("columns", [80, 100, 120, 300])
+def test_the_table_fits(invoke: Invoke, running: World, file: Path, columns: int) -> None:
+    """No line is wider than the screen, nor than 120; name, state and availability never go."""
+    result = invoke("status", file, env={"COLUMNS": str(columns)})
+    lines = result.stdout.splitlines()
+
+    assert max(map(len, lines[:7])) <= min(columns, WIDEST)
+    assert {"NODE", "STATE", "AVAILABILITY"} <= set(lines[0].split())
+
+
+def test_wait_until_healthy(invoke: Invoke, running: World, file: Path, clock: Clock) -> None:
+    """--wait looks again until it is healthy, and says what it waits for once."""
+    running.healthy_after = 3
+    result = invoke("status", file, "--wait", "2m", clock=clock, sleep=clock.sleep)
+
+    assert result.exit_code == 0
+    assert clock.now == 3.0
+    assert result.stderr == "waiting: not yet\n"
+
+
+def test_wait_elapses(invoke: Invoke, running: World, file: Path, clock: Clock) -> None:
+    """When the time is over it is 3, with the last status on stdout; the time is kept to."""
+    running.sick = "its engine is down"
+    result = invoke("status", file, "--wait", "10s", "-o", "json", clock=clock, sleep=clock.sleep)
+
+    assert result.exit_code == 3
+    assert document(result)["healthy"] is False
+    assert clock.now == 10.0
+
+
+def test_wait_by_variable(invoke: Invoke, running: World, file: Path, clock: Clock) -> None:
+    """BOOTSTRAP_WAIT is --wait."""
+    running.sick = "x"
+    assert invoke("status", file, env={"BOOTSTRAP_WAIT": "3s"}, clock=clock, sleep=clock.sleep).exit_code == 3
+    assert clock.now == 3.0
+
+
+def test_watch_until_interrupted(invoke: Invoke, running: World, file: Path) -> None:
+    """--watch prints when something changed, and ends with 130 at Ctrl-C."""
+    left = iter(range(3))
+
+    def sleep(_: float) -> None:
+        if next(left) == 2:
+            raise KeyboardInterrupt
+
+    result = invoke("status", file, "--watch", sleep=sleep)
+
+    assert result.exit_code == 130
+    assert result.stdout.count("NODE") == 1
+
+
+@pytest.mark.parametrize("more", [["-o", "json"], ["--wait", "1m"]])
+def test_watch_goes_alone(invoke: Invoke, running: World, file: Path, more: list[str]) -> None:
+    """A stream of pictures is neither one document nor a wait: exit 2."""
+    assert invoke("status", file, "--watch", *more).exit_code == 2
+    assert running.log == []

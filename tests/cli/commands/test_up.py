@@ -1,0 +1,165 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.cli.conftest import Invoke, document
+from tests.cli.fake_session import World
+
+HOSTS = ["prod-dmz-1", "prod-dmz-2", "prod-managers-1", "prod-managers-2", "prod-managers-3", "prod-web-1"]
+
+
+def test_up_makes_a_cluster(invoke: Invoke, world: World, file: Path) -> None:
+    """Locked, planned, applied, formed, planned again for what lives in the swarm, healthy, unlocked."""
+    world.networks = ("edge",)
+    world.healthy_after = 1
+    result = invoke("up", file, "--yes")
+
+    assert result.exit_code == 0
+    assert sorted(one.name for one in world.things.values()) == ["edge", *HOSTS]
+    steps = [line for line in world.log if line != "look"]
+    assert steps[0] == "lock up 0"
+    assert steps[-4:] == ["wait formed 900", "create network/edge", "wait healthy 600", "unlock"]
+
+
+def test_data_and_the_rest_go_apart(invoke: Invoke, world: World, file: Path) -> None:
+    """Stdout has the status table only; plan and progress stand on stderr."""
+    result = invoke("up", file, "--yes")
+
+    assert result.stdout.startswith("NODE")
+    assert "prod: healthy: 3 managers, can lose 1; 3 workers" in result.stdout
+    assert "prod: 6 to create" in result.stderr
+    assert "host prod-web-1: created (0.0 s)" in result.stderr
+    assert "prod-web-1: engine (" in result.stderr
+    assert "\x1b[" not in result.output
+
+
+def test_up_as_json_is_the_status(invoke: Invoke, world: World, file: Path) -> None:
+    """One document, the status."""
+    found = document(invoke("up", file, "--yes", "-o", "json"))
+
+    assert found["healthy"] is True
+    assert [node["hostname"] for node in found["nodes"]] == HOSTS
+
+
+def test_up_again_changes_nothing(invoke: Invoke, running: World, file: Path) -> None:
+    """An empty plan says so, asks nothing, waits for nothing, and still prints the status."""
+    result = invoke("up", file, "--yes")
+
+    assert result.exit_code == 0
+    assert result.stderr == "prod: no changes\n"
+    assert result.stdout.startswith("NODE")
+    assert [line for line in running.log if line != "look"] == ["lock up 0", "unlock"]
+
+
+def test_up_quietly(invoke: Invoke, world: World, file: Path) -> None:
+    """-q leaves stderr empty."""
+    assert invoke("up", file, "--yes", "-q").stderr == ""
+
+
+def test_without_a_terminal_yes_is_needed(invoke: Invoke, world: World, file: Path) -> None:
+    """Exit 2, the flag is named, nothing was contacted."""
+    result = invoke("up", file)
+
+    assert result.exit_code == 2
+    assert "--yes" in result.stderr
+    assert world.log == []
+
+
+def test_no_input_never_asks(invoke: Invoke, world: World, file: Path) -> None:
+    """--no-input on a terminal is as no terminal."""
+    result = invoke("up", file, "--no-input", terminal=True, answer="y\n")
+
+    assert result.exit_code == 2
+    assert world.things == {}
+
+
+def test_yes_from_a_variable(invoke: Invoke, world: World, file: Path) -> None:
+    """BOOTSTRAP_YES and BOOTSTRAP_FILE are enough."""
+    result = invoke("up", env={"BOOTSTRAP_YES": "1", "BOOTSTRAP_FILE": str(file)})
+
+    assert result.exit_code == 0
+    assert world.formed
+
+
+def test_the_default_file(
+    invoke: Invoke, world: World, file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without FILE and without a variable it is ./bootstrap.yml."""
+    monkeypatch.chdir(tmp_path)
+    file.rename(tmp_path / "bootstrap.yml")
+
+    assert document(invoke("plan", "-o", "json"))["cluster"] == "prod"
+
+
+@pytest.mark.parametrize(("answer", "code"), [("y\n", 0), ("n\n", 1), ("\n", 1), ("", 1)])
+def test_a_terminal_is_asked(invoke: Invoke, world: World, file: Path, answer: str, code: int) -> None:
+    """Yes goes on; no, nothing and the end of input are declined: exit 1, nothing changed."""
+    result = invoke("up", file, terminal=True, answer=answer)
+
+    assert result.exit_code == code
+    assert len(world.things) == (0 if code else 6)
+    assert "apply this plan?" in result.stderr
+    assert code == 0 or "declined: nothing was changed" in result.stderr
+
+
+def test_who_is_asked_sees_the_plan(invoke: Invoke, world: World, file: Path) -> None:
+    """-q hides the plan from nobody who has to agree to it."""
+    assert "prod: 6 to create" in invoke("up", file, "-q", terminal=True, answer="n\n").stderr
+
+
+def test_what_was_announced_is_not_asked_again(invoke: Invoke, world: World, file: Path) -> None:
+    """One question for both plans."""
+    world.networks = ("edge",)
+    result = invoke("up", file, terminal=True, answer="y\n")
+
+    assert result.exit_code == 0
+    assert result.stderr.count("apply this plan?") == 1
+    assert "network/edge" in world.things
+
+
+def test_who_was_never_asked_is_asked(invoke: Invoke, running: World, file: Path) -> None:
+    """After an interruption before the swarm answered the first plan is empty: then the second is asked about."""
+    running.formed, running.networks = False, ("edge",)
+    result = invoke("up", file, terminal=True, answer="n\n")
+
+    assert result.exit_code == 1
+    assert "network/edge" not in running.things
+
+
+def test_no_wait(invoke: Invoke, world: World, file: Path) -> None:
+    """--no-wait forms the swarm but does not wait for health."""
+    world.healthy_after = 5
+    result = invoke("up", file, "--yes", "--no-wait")
+
+    assert result.exit_code == 0
+    assert "wait formed 900" in world.log
+    assert "wait healthy 600" not in world.log
+
+
+def test_an_unhealthy_end(invoke: Invoke, world: World, file: Path) -> None:
+    """The wait's failure is exit 1; people get the table on stdout and the reason on stderr."""
+    world.sick = "its engine is down"
+    result = invoke("up", file, "--yes")
+
+    assert result.exit_code == 1
+    assert "not healthy within 600 s" in result.stderr
+    assert "its engine is down" in result.stdout
+
+
+def test_an_unhealthy_end_as_json(invoke: Invoke, world: World, file: Path) -> None:
+    """Scripts get one document: the error."""
+    world.sick = "its engine is down"
+
+    assert document(invoke("up", file, "--yes", "-o", "json"))["error"]["code"] == "unhealthy"
+
+
+def test_roll_is_not_built(invoke: Invoke, world: World, file: Path) -> None:
+    """--roll says so before anything, exit 1, with what to do instead."""
+    result = invoke("up", file, "--roll", "--yes")
+
+    assert result.exit_code == 1
+    assert "not built yet" in result.stderr
+    assert "hint:" in result.stderr
+    assert world.log == []

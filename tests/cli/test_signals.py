@@ -1,0 +1,96 @@
+from __future__ import annotations
+
+import os
+import signal
+from pathlib import Path
+
+import pytest
+
+from tests.cli.conftest import Invoke, document
+from tests.cli.fake_session import World
+
+
+def interrupt(number: int) -> None:
+    """What a terminal or an init system does."""
+    os.kill(os.getpid(), number)
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_an_interrupted_up_ends_what_runs(invoke: Invoke, world: World, file: Path, number: int, code: int) -> None:
+    """The first signal lets what runs end, starts nothing new, says how to go on; then `up` does go on."""
+    world.on["create host/prod-dmz-1"] = lambda: interrupt(number)
+    result = invoke("up", file, "--yes", "--parallel", "1")
+
+    assert result.exit_code == code
+    assert "host prod-dmz-1: created" in result.stderr
+    assert "host prod-web-1: not done: interrupted" in result.stderr
+    assert f"hint: `bootstrap up {file}` goes on from here" in result.stderr
+    assert "create host/prod-web-1" not in world.log
+    assert world.log[-1] == "unlock"
+
+    world.on.clear()
+
+    assert invoke("up", file, "--yes").exit_code == 0
+    assert world.log.count("create host/prod-dmz-1") == 1
+
+
+def test_an_interruption_while_waiting(invoke: Invoke, world: World, file: Path) -> None:
+    """Ctrl-C during a wait is 130 as well, frees the lock, and is a document with `-o json`."""
+    world.on["wait formed 900"] = lambda: interrupt(signal.SIGINT)
+    result = invoke("up", file, "--yes", "-o", "json")
+
+    assert result.exit_code == 130
+    assert document(result)["error"]["code"] == "interrupted"
+    assert world.log[-1] == "unlock"
+
+
+def test_an_interrupted_look(invoke: Invoke, world: World, file: Path) -> None:
+    """Ctrl-C at a command that changes nothing is 130 and promises nothing."""
+    world.on["look"] = lambda: interrupt(signal.SIGINT)
+    result = invoke("status", file)
+
+    assert result.exit_code == 130
+    assert result.stderr == "error: interrupted\n"
+
+
+def test_a_failure_during_an_interruption_is_told(invoke: Invoke, world: World, file: Path) -> None:
+    """The signal decides the exit code; the failure is not hidden."""
+    world.on["create host/prod-dmz-1"] = lambda: interrupt(signal.SIGINT)
+    world.fails = frozenset({"create host/prod-dmz-1"})
+    result = invoke("up", file, "--yes", "--parallel", "1")
+
+    assert result.exit_code == 130
+    assert "the cloud said no" in result.stderr
+
+
+def test_the_handlers_are_given_back(invoke: Invoke, file: Path) -> None:
+    """After a run the process handles signals as before."""
+    before = signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)
+    invoke("status", file)
+
+    assert (signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)) == before
+
+
+def test_the_second_signal_ends_at_once(
+    invoke: Invoke, world: World, file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Asked twice, the process ends in the handler itself."""
+
+    class EndedError(BaseException):
+        pass
+
+    def ended(code: int) -> None:
+        raise EndedError(code)
+
+    def twice() -> None:
+        try:
+            interrupt(signal.SIGINT)
+        except KeyboardInterrupt:
+            interrupt(signal.SIGTERM)
+
+    monkeypatch.setattr(os, "_exit", ended)
+    world.on["look"] = twice
+
+    with pytest.raises(EndedError) as caught:
+        invoke("status", file)
+    assert caught.value.args == (143,)

@@ -1,0 +1,66 @@
+"""The command line as a user has it: a process of its own, its output kept for the canary search."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+DEADLINE = 600  # seconds for one command
+
+
+@dataclass
+class Face:
+    """Runs `bootstrap` on one inventory file."""
+
+    file: Path
+    printed: list[str] = field(default_factory=list)  # everything that any command wrote, for the canary search
+
+    def run(
+        self, *argv: str, code: int | None = 0, env: dict[str, str] | None = None
+    ) -> subprocess.CompletedProcess[str]:
+        """`bootstrap argv…`; asserts the exit code unless it is None."""
+        done = subprocess.run(
+            [sys.executable, "-m", "bootstrap", *argv],
+            capture_output=True,
+            text=True,
+            timeout=DEADLINE,
+            check=False,
+            stdin=subprocess.DEVNULL,
+            env={**os.environ, **(env or {})},
+        )
+        self.printed += [done.stdout, done.stderr]
+        assert code is None or done.returncode == code, (
+            f"{argv} ended with {done.returncode}:\n{done.stdout}\n{done.stderr}"
+        )
+        return done
+
+    def json(self, verb: str, *argv: str, code: int = 0) -> Any:
+        """The one document that `bootstrap VERB FILE … -o json` prints."""
+        return json.loads(self.run(verb, str(self.file), *argv, "-o", "json", code=code).stdout)
+
+    def up(self, *argv: str) -> Any:
+        """`up`, confirmed: the status document."""
+        return self.json("up", "--yes", *argv)
+
+    def status(self) -> Any:
+        """The status document."""
+        return self.json("status")
+
+    def ssh(self, node: str, *argv: str, code: int | None = 0) -> str:
+        """The output of a command on a node."""
+        return self.run("ssh", str(self.file), node, "--", *argv, code=code).stdout
+
+
+def by_role(document: Any, role: str) -> list[Any]:
+    """The nodes of that role."""
+    return [node for node in document["nodes"] if node["role"] == role]
+
+
+def leader(document: Any) -> str:
+    """The leader's hostname."""
+    return str(next(node["hostname"] for node in document["nodes"] if node["leader"]))

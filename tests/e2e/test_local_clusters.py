@@ -1,0 +1,134 @@
+"""Clusters side by side, and what `local` says where it cannot work."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from bootstrap.lab import paths, records
+from tests.e2e.face import Face
+from tests.e2e.machine import snapshot
+
+pytestmark = pytest.mark.lab
+
+SMALL = """\
+version: 1
+cluster: {name}
+provider: local
+local: {{zones: [a], memory: 512MiB}}
+single_zone: true
+managers: {{count: 1}}
+pools:
+  web: {{count: 1}}
+"""
+
+
+def small(folder: Path, name: str) -> Face:
+    """A cluster of one manager and one worker."""
+    file = folder / f"{name}.yml"
+    file.write_text(SMALL.format(name=name))
+    return Face(file)
+
+
+@pytest.fixture
+def pair(tmp_path: Path) -> Iterator[tuple[Face, Face]]:
+    """`pair` beside `pair-eu`, both taken down at the end."""
+    faces = small(tmp_path, "pair"), small(tmp_path, "pair-eu")
+    yield faces
+    for face in faces:
+        face.run("down", str(face.file), "--yes", code=None)
+
+
+def test_two_clusters_do_not_see_each_other(pair: tuple[Face, Face]) -> None:
+    """`prod` beside `prod-eu`: own networks, own swarms; `down` of one leaves the other whole and then nothing."""
+    before = snapshot()
+    home, europe = pair
+    first, second = home.up(), europe.up()
+
+    assert first["healthy"]
+    assert second["healthy"]
+    assert first["swarm_id"] != second["swarm_id"]
+    subnets = [records.load_fabric(paths.cluster_dir(name)).subnet for name in ("pair", "pair-eu")]  # type: ignore[union-attr]
+    assert len(set(subnets)) == 2
+
+    home.run("down", str(home.file), "--yes")
+    whole = europe.status()
+    assert whole["healthy"]
+    assert [node["id"] for node in whole["nodes"]] == [node["id"] for node in second["nodes"]]
+
+    europe.run("down", str(europe.file), "--yes")
+    assert snapshot() == before
+
+
+def test_a_taken_address_range_is_passed_over(tmp_path: Path) -> None:
+    """Where the machine already routes our first choice elsewhere, another range is chosen."""
+    face = small(tmp_path, "taken")
+    subprocess.run(["ip", "link", "add", "bs-test0", "type", "dummy"], check=True)
+    try:
+        subprocess.run(["ip", "addr", "add", "10.91.0.1/16", "dev", "bs-test0"], check=True)
+        document = face.up()
+        addresses = [node["address"] for node in document["nodes"]]
+    finally:
+        face.run("down", str(face.file), "--yes", code=None)
+        subprocess.run(["ip", "link", "del", "bs-test0"], check=True)
+
+    assert document["healthy"]
+    assert all(not address.startswith("10.91.") for address in addresses)
+
+
+def test_without_root_it_says_so(tmp_path: Path) -> None:
+    """A plain user is told what is missing and what to do; nothing is made."""
+    face = small(tmp_path, "plain")
+    for path in (tmp_path, *tmp_path.parents):
+        if path.stat().st_uid == 0 and path.name.startswith("pytest"):
+            path.chmod(0o755)
+    command = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", sys.executable, "-m", "bootstrap"]
+
+    done = subprocess.run(
+        [*command, "up", str(face.file), "--yes", "-o", "json"], capture_output=True, text=True, check=False
+    )
+
+    assert done.returncode == 1, done.stderr
+    error = json.loads(done.stdout)["error"]
+    assert "root" in error["what"]
+    assert "sudo" in error["fix"]
+    assert not paths.cluster_dir("plain").exists()
+
+
+def test_a_missing_tool_is_named_with_its_package(tmp_path: Path) -> None:
+    """Without `nft` or `ip` on the PATH the error names the tool and the package that has it."""
+    face = small(tmp_path, "bare")
+    bin_folder = tmp_path / "bin"
+    bin_folder.mkdir()
+    for name in ("sh", "env", "nsenter", "unshare"):
+        (bin_folder / name).symlink_to(shutil.which(name) or f"/bin/{name}")
+
+    done = face.run("up", str(face.file), "--yes", "-o", "json", code=1, env={"PATH": str(bin_folder)})
+
+    error = json.loads(done.stdout)["error"]
+    assert "ip" in error["what"]
+    assert "iproute2" in error["fix"]
+    assert os.environ["PATH"] != str(bin_folder)
+    assert not paths.cluster_dir("bare").exists()
+
+
+def test_a_protected_cluster_is_not_taken_down(pair: tuple[Face, Face]) -> None:
+    """`protect: true` makes `down` refuse until it is confirmed by name."""
+    face = pair[0]
+    face.up()
+    face.file.write_text(face.file.read_text() + "protect: true\n")
+
+    refused = face.run("down", str(face.file), "--yes", code=None)
+
+    assert refused.returncode in {1, 2}
+    assert "protect" in refused.stderr
+    assert face.status()["healthy"]
+    face.run("down", str(face.file), "--yes", "--confirm", "pair")
+    assert not paths.cluster_dir("pair").exists()

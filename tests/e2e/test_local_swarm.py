@@ -1,0 +1,248 @@
+"""A real swarm on this machine from the example inventory, through its whole life. The order of the tests counts."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bootstrap.lab import host, paths, power
+from tests.e2e import overlay
+from tests.e2e.face import Face, by_role, leader
+from tests.e2e.machine import SECRETS, Sampler, snapshot
+
+pytestmark = pytest.mark.lab
+
+MANAGERS = [f"e2e-managers-{zone}-1" for zone in "abc"]
+
+
+def eventually(what: str, test: Callable[[], Any], seconds: float = 120) -> Any:
+    """The first true answer of `test`; fails after `seconds`."""
+    deadline = time.monotonic() + seconds
+    while not (answer := test()):
+        assert time.monotonic() < deadline, f"not within {seconds} s: {what}"
+        time.sleep(1)
+    return answer
+
+
+def swarm_says(face: Face, node: str) -> list[dict[str, str]]:
+    """`docker node ls`, asked over ssh on that node."""
+    lines = face.ssh(node, "docker", "node", "ls", "--format", "{{json .}}").splitlines()
+    return [json.loads(line) for line in lines]
+
+
+def test_up_ends_healthy(face: Face, sampler: Sampler) -> None:
+    """`up` -> healthy: five ready nodes, three managers in three zones, one leader, published token = live token."""
+    document = face.up()
+
+    assert document["healthy"] is True
+    assert document["problems"] == []
+    assert [node["state"] for node in document["nodes"]] == ["ready"] * 5
+    assert sorted(node["hostname"] for node in by_role(document, "manager")) == MANAGERS
+    assert {zone: count["managers"] for zone, count in document["zones"].items()} == {"a": 1, "b": 1, "c": 1}
+    assert document["quorum"] == {"managers": 3, "reachable": 3, "needed": 2, "can_lose": 1}
+    assert document["tokens"]["published_is_live"] is True
+    assert document["unjoined"] == []
+    assert document["epoch"] == 1
+
+
+def test_the_swarm_agrees(face: Face) -> None:
+    """`bootstrap ssh … -- docker node ls` shows the same nodes, roles and leader as `status`."""
+    document = face.status()
+
+    told = {one["Hostname"]: one["ManagerStatus"] for one in swarm_says(face, leader(document))}
+
+    assert sorted(told) == sorted(node["hostname"] for node in document["nodes"])
+    assert [name for name, status in told.items() if status == "Leader"] == [leader(document)]
+    assert sum(bool(status) for status in told.values()) == 3
+
+
+def test_a_second_up_is_an_empty_plan(face: Face) -> None:
+    """Second `up` -> empty plan, and nothing is other than before."""
+    before = face.status()
+
+    plan = face.json("plan", "--detailed-exitcode", code=0)
+    after = face.up()
+
+    assert plan == {"cluster": "e2e", "changes": [], "outdated": [], "unknown": []}
+    assert [node["id"] for node in after["nodes"]] == [node["id"] for node in before["nodes"]]
+
+
+def test_labels_stand_on_the_nodes(face: Face) -> None:
+    """Every node has its pool, zone and instance as labels, and its pool's own."""
+    for node in face.status()["nodes"]:
+        assert node["labels"]["bootstrap.pool"] == node["pool"]
+        assert node["labels"]["bootstrap.zone"] == node["zone"]
+        assert node["labels"]["bootstrap.instance"] == node["instance"]
+        assert node["labels"].get("tier") == ("web" if node["pool"] == "web" else None)
+
+
+def test_hosts_are_real_machines(face: Face) -> None:
+    """systemd is PID 1, cloud-init ran the user-data, sshd and the engine are units of it."""
+    node = MANAGERS[0]
+
+    assert face.ssh(node, "cat", "/proc/1/comm").strip() == "systemd"
+    assert face.ssh(node, "systemctl", "is-active", "ssh", "docker", "bootstrap-agent").split() == ["active"] * 3
+    assert json.loads(face.ssh(node, "cat", "/run/cloud-init/result.json"))["v1"]["errors"] == []
+    assert face.ssh(node, "cat", "/var/lib/cloud/instance/user-data.txt").startswith("#!/bin/sh")
+
+
+def test_the_rendered_user_data_is_what_was_booted(face: Face) -> None:
+    """`render` prints exactly what the host got."""
+    booted = face.ssh("e2e-web-1", "cat", "/var/lib/cloud/instance/user-data.txt")
+
+    assert face.run("render", str(face.file), "--pool", "web").stdout == booted
+
+
+def test_a_service_answers_from_every_node_to_every_node(face: Face, tmp_path: Path) -> None:
+    """A service with one replica per node on an overlay network of the inventory: every node reaches every node."""
+    overlay.load_everywhere("e2e", overlay.image_tar(tmp_path))
+    hosts = overlay.hosts("e2e")
+    manager = next(one for one in hosts if one.hostname == leader(face.status()))
+    overlay.create_service(manager, "app")
+    eventually("five tasks run", lambda: [one[1] for one in overlay.tasks(manager)] == ["running"] * 5)
+
+    answers = {(a.hostname, b.hostname): overlay.over_host_port(a, b) for a in hosts for b in hosts}
+    assert len(answers) == 25
+    assert len(set(answers.values())) == 5, "each node answers with its own task"
+
+    addresses = [one[2].strip("[]").split("/")[0] for one in overlay.tasks(manager)]
+    across = {(a.hostname, address): overlay.over_network(a, address) for a in hosts for address in addresses}
+    assert set(across.values()) == set(answers.values())
+    overlay.on(manager, "docker", "service", "rm", "hello")
+
+
+def test_a_network_removed_by_hand_is_made_again(face: Face) -> None:
+    """`networks:` are created and kept so: status tells the drift, `up` mends it."""
+    node = leader(face.status())
+    eventually("the network is free", lambda: not face.ssh(node, "docker", "network", "rm", "app", code=None) == "")
+
+    assert [one["code"] for one in face.status()["problems"]] == ["drift"]
+    plan = face.json("plan")
+    assert [(one["action"], one["kind"], one["name"]) for one in plan["changes"]] == [("create", "network", "app")]
+    assert face.up()["healthy"] is True
+
+
+def test_scale_out_and_in(face: Face) -> None:
+    """`scale web=4`, back to 1: joined, drained, removed, nothing left `Down`."""
+    out = face.json("scale", "web=4", "--yes")
+
+    assert out["healthy"] is True
+    assert sum(node["pool"] == "web" for node in out["nodes"]) == 4
+    assert face.json("plan")["changes"] == [], "the size is not undone by `up`"
+
+    back = face.json("scale", "web=1", "--yes")
+
+    assert back["healthy"] is True
+    assert sum(node["pool"] == "web" for node in back["nodes"]) == 1
+    assert {one["Status"] for one in swarm_says(face, leader(back))} == {"Ready"}
+    assert len(swarm_says(face, leader(back))) == 5
+
+
+def test_a_wiped_manager_is_replaced_with_the_same_swarm_id(face: Face) -> None:
+    """A manager that loses its disk joins again as a new node of the same swarm; its old seat is cleared."""
+    before = face.status()
+    victim = next(name for name in MANAGERS if name != leader(before))
+    record = next(one for one in overlay.hosts("e2e") if one.hostname == victim)
+
+    power.kill(record)
+    host.wipe(record)
+    face.up()
+    after = eventually("healthy again", lambda: (d := face.status())["healthy"] and d)
+
+    assert after["swarm_id"] == before["swarm_id"]
+    assert after["epoch"] == before["epoch"]
+    old, new = (next(n["id"] for n in d["nodes"] if n["hostname"] == victim) for d in (before, after))
+    assert new != old
+    assert sorted(one["Hostname"] for one in swarm_says(face, leader(after))) == sorted(
+        node["hostname"] for node in before["nodes"]
+    )
+
+
+def test_managers_from_three_to_five_and_back(face: Face) -> None:
+    """Managers 3 -> 5 -> 3 through the guard: 2-2-1 over the zones, then one at a time; the file follows."""
+    grown = face.json("scale", "managers=5", "--write", "--yes")
+
+    assert grown["healthy"] is True
+    assert sorted(count["managers"] for count in grown["zones"].values()) == [1, 2, 2]
+    assert grown["quorum"] == {"managers": 5, "reachable": 5, "needed": 3, "can_lose": 2}
+    assert "count: 5" in face.file.read_text()
+
+    back = face.json("scale", "managers=3", "--write", "--yes")
+
+    assert back["healthy"] is True
+    assert back["swarm_id"] == grown["swarm_id"]
+    assert len(swarm_says(face, leader(back))) == 5
+    assert sorted(node["hostname"] for node in by_role(back, "manager")) == MANAGERS
+
+
+def test_exec_runs_on_many_and_logs_tell_the_boot(face: Face) -> None:
+    """`exec` prefixes each host's output; `logs --boot` has the console of the first boot."""
+    shown = face.run("exec", str(face.file), "--role", "manager", "--", "hostname").stdout
+
+    assert all(name in shown for name in MANAGERS)
+    assert "docker" in face.run("logs", str(face.file), "e2e-web-1", "--boot").stdout.lower()
+    assert face.run("exec", str(face.file), "--", "false", code=1).returncode == 1
+    assert face.run("ssh", str(face.file), "e2e-web-1", "--", "sh", "-c", "exit 7", code=7).returncode == 7
+
+
+def test_no_secret_anywhere(face: Face, sampler: Sampler) -> None:
+    """Canary search: output, files, user-data, argv and environment samples, journal and console logs hold no secret."""
+    token = face.ssh(leader(face.status()), "docker", "swarm", "join-token", "-q", "worker").strip()
+    face.printed.pop(-2)  # that output was asked for by this test itself
+    assert SECRETS.search(token.encode()), "the pattern knows what a token looks like"
+
+    assert sampler.rounds > 100
+    assert sampler.hits == set()
+    assert [text for text in face.printed if SECRETS.search(text.encode())] == []
+    assert secret_files(paths.cluster_dir("e2e")) == []
+    for one in overlay.hosts("e2e"):
+        journal = overlay.on(one, "journalctl", "--no-pager", "-o", "cat", timeout=60)
+        assert not SECRETS.search(journal.encode()), one.hostname
+
+
+def secret_files(folder: Path) -> list[str]:
+    """Files that hold a token or key, but for the store's secret parts, the engines' own state and ssh keys."""
+    own = ("/store/worker/", "/store/manager/", "/docker/swarm/", "/ssh/id_ed25519", "/etc/ssh/ssh_host_")
+    found = []
+    for path in folder.rglob("*"):
+        name = str(path)
+        if any(part in name for part in own) or "/docker/" in name or not path.is_file() or path.is_symlink():
+            continue
+        if SECRETS.search(path.read_bytes()):
+            found.append(name)
+    return found
+
+
+def test_an_interrupted_down_and_up_go_on(face: Face) -> None:
+    """Ctrl-C in `up` stops cleanly with 130 and says how to go on; the same command then ends healthy."""
+    face.run("down", str(face.file), "--yes")
+    running = subprocess.Popen(
+        [sys.executable, "-m", "bootstrap", "up", str(face.file), "--yes"],
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, stdin=subprocess.DEVNULL,
+    )  # fmt: skip
+    eventually("the first hosts are made", lambda: len(overlay.hosts("e2e")) >= 2, 60)
+
+    running.send_signal(2)
+    _, told = running.communicate(timeout=120)
+
+    assert running.returncode == 130, told
+    assert "bootstrap up" in told
+    assert face.up()["healthy"] is True
+
+
+def test_down_leaves_nothing(face: Face, before: dict[str, list[str]]) -> None:
+    """`down` leaves no process, namespace, mount, interface, rule, cgroup, sysctl, folder or lock."""
+    face.run("down", str(face.file), "--yes")
+
+    after = eventually("everything is gone", lambda: (now := snapshot()) == before and now, 20)
+
+    assert after == before
+    assert face.status()["swarm_id"] is None
+    assert face.run("down", str(face.file), "--yes").returncode == 0, "a second `down` has nothing to do"

@@ -1,0 +1,270 @@
+from __future__ import annotations
+
+import itertools
+from typing import Any
+
+import pytest
+
+from bootstrap.engine.events import NodeProgress
+from bootstrap.engine.session import Session
+from bootstrap.errors import BootstrapError, FailedTogether
+from bootstrap.model.cluster import Cluster, Network, Size, Stack
+from tests.fakes.cluster import cluster, pool
+from tests.fakes.provider import FakeProvider, World
+
+
+class FakeClock:
+    """Sleeping moves it on, and nothing else does."""
+
+    def __init__(self) -> None:
+        self.time = 0.0
+
+    def now(self) -> float:
+        return self.time
+
+    def sleep(self, seconds: float) -> None:
+        self.time += seconds
+
+
+def session(made: Cluster, world: World | None = None, recorded: dict[str, int] | None = None) -> Session:
+    """A session over a world that remembers."""
+    return Session(made, FakeProvider(made, world or World(), {} if recorded is None else recorded), FakeClock())
+
+
+def up(one: Session) -> None:
+    """What the command line does for `up`, without its words."""
+    plan = one.plan_up()
+    list(one.apply(plan))
+    if plan.unknown:
+        list(one.wait_formed(60))
+        list(one.apply(one.plan_up()))
+
+
+def actions(one: Session) -> list[tuple[str, str]]:
+    """(action, key) of what `up` would do."""
+    return [(str(change.action), change.resource.key) for change in one.plan_up().changes]
+
+
+FULL = cluster(
+    pool("web", Size(1, 6, 1)), networks=(Network("app"),), stacks=(Stack("site", (("site.yml", "services: {}"),)),)
+)
+
+
+def test_where_no_manager_answers_the_swarm_is_unknown() -> None:
+    """Swarm-level kinds are `unknown`, never `create`, until a manager answers."""
+    plan = session(FULL).plan_up()
+
+    assert set(plan.unknown) == {"swarm", "network", "stack"}
+    assert {change.resource.kind for change in plan.changes} == {"host"}
+
+
+def test_a_second_up_is_an_empty_plan() -> None:
+    """After `up` there is nothing to do."""
+    one = session(FULL)
+    up(one)
+
+    again = one.plan_up()
+
+    assert not again
+    assert again.unknown == ()
+    assert one.status()["healthy"] is True
+
+
+def test_networks_and_stacks_are_kept_so() -> None:
+    """A network removed by hand is made again; a stack changed by hand is deployed again."""
+    world = World()
+    one = session(FULL, world)
+    up(one)
+
+    world.networks.clear()
+    world.stacks["site"]["live"] = False
+
+    assert actions(one) == [("create", "network/app"), ("update", "stack/site")]
+    assert {problem["code"] for problem in one.status()["problems"]} == {"drift"}
+
+
+def test_a_network_that_is_not_ours_is_left_alone() -> None:
+    """What `up` did not make and the file does not name is never deleted."""
+    world = World()
+    one = session(FULL, world)
+    up(one)
+    base = {"encrypted": False, "attachable": False, "internal": False, "subnet": "10.200.8.0/24"}
+
+    world.networks["theirs"] = {"name": "theirs", "ours": False, **base}
+    assert actions(one) == []
+
+    world.networks["old"] = {"name": "old", "ours": True, **base}
+    assert actions(one) == [("delete", "network/old")]
+
+
+def test_scaling_in_removes_the_node_before_its_machine() -> None:
+    """A worker is drained and removed by the agent first; its machine goes after."""
+    world, recorded = World(), {"prod-pool-web": 3}
+    one = session(FULL, world, recorded)
+    up(one)
+    recorded["prod-pool-web"] = 1
+    world.calls.clear()
+
+    assert set(actions(one)) == {
+        ("delete", "node/prod-web-2"), ("delete", "node/prod-web-3"),
+        ("delete", "host/prod-web-2"), ("delete", "host/prod-web-3"),
+    }  # fmt: skip
+    up(one)
+
+    assert sorted(world.machines) == [f"prod-managers-{zone}-1" for zone in "abc"] + ["prod-web-1"]
+    assert sorted(call[1] for call in world.calls if call[0] == "remove") == ["n-prod-web-2", "n-prod-web-3"]
+
+
+def test_managers_leave_one_behind_the_other() -> None:
+    """From five managers to three: each removal waits for the one before it."""
+    world = World()
+    up(session(cluster(managers=5), world))
+
+    plan = session(cluster(managers=3), world).plan_up()
+
+    nodes = [change.resource for change in plan.changes if change.resource.kind == "node"]
+    chained = [one for one in nodes if any(key.startswith("node/") for key in one.after)]
+    assert len(nodes) == 2
+    assert len(chained) == 1
+
+
+def test_a_refused_removal_keeps_the_machine() -> None:
+    """What the guard refuses is not destroyed, and the refusal is told."""
+    world = World()
+    up(session(cluster(managers=5), world))
+    world.refuse = "remove"
+    smaller = session(cluster(managers=3), world)
+
+    with pytest.raises(FailedTogether) as caught:
+        list(smaller.apply(smaller.plan_up()))
+
+    assert "quorum could be lost" in str(caught.value.errors[0])
+    assert len(world.machines) == 5
+
+
+def test_without_a_quorum_no_machine_is_taken_away() -> None:
+    """A machine that may be a member waits until a manager answers; the plan says that nodes are unknown."""
+    world, recorded = World(), {"prod-pool-web": 3}
+    one = session(FULL, world, recorded)
+    up(one)
+    recorded["prod-pool-web"] = 1
+    world.quorum = False
+
+    plan = one.plan_up()
+
+    assert plan.changes == ()
+    assert "node" in plan.unknown
+
+
+def test_down_is_the_difference_with_nothing_wanted() -> None:
+    """`down` deletes every machine that exists and asks no swarm."""
+    world = World()
+    one = session(FULL, world)
+    up(one)
+    world.calls.clear()
+
+    list(one.apply(one.plan_down()))
+
+    assert world.machines == {}
+    assert world.calls == []
+    assert not one.plan_down()
+
+
+def test_a_stopped_machine_is_switched_on() -> None:
+    """A machine that is off is an update in the plan and a problem in `status`."""
+    world = World()
+    one = session(FULL, world)
+    up(one)
+    stop(world, "prod-web-1")
+
+    assert actions(one) == [("update", "host/prod-web-1")]
+    assert ("machine_stopped", "prod-web-1") in {(p["code"], p["node"]) for p in one.status()["problems"]}
+
+
+def test_a_manager_that_is_off_does_not_hide_the_others() -> None:
+    """The next manager is asked when one does not answer."""
+    world = World()
+    one = session(FULL, world)
+    up(one)
+    stop(world, "prod-managers-a-1")
+
+    assert one.status()["quorum"]["managers"] == 3
+
+
+def test_no_cluster_yet() -> None:
+    """Before the first `up`: no swarm id, no epoch, not healthy, every zone listed."""
+    document = session(FULL).status()
+
+    assert (document["swarm_id"], document["epoch"], document["healthy"]) == (None, None, False)
+    assert [problem["code"] for problem in document["problems"]] == ["no_cluster"]
+    assert document["zones"] == {zone: {"managers": 0, "workers": 0} for zone in "abc"}
+
+
+def test_waiting_tells_each_step_once_and_ends() -> None:
+    """Progress is told when it changes, not at each poll."""
+    world = World()
+    one = session(FULL, world)
+    list(one.apply(one.plan_up()))
+    list(one.apply(one.plan_up()))
+
+    told = [event for event in one.wait_healthy(60) if isinstance(event, NodeProgress)]
+
+    assert sorted(event.hostname for event in told) == sorted(world.machines)
+
+
+def test_waiting_for_health_gives_up_with_the_reasons() -> None:
+    """After the deadline the error carries every problem; nothing else is lost."""
+    world = World()
+    one = session(FULL, world)
+    up(one)
+    world.nodes["prod-web-1"]["state"] = "down"
+
+    with pytest.raises(BootstrapError, match="prod-web-1: its engine is down"):
+        list(itertools.islice(one.wait_healthy(5), 1000))
+
+
+def stop(world: World, hostname: str) -> None:
+    """Somebody pulls the plug."""
+    from dataclasses import replace
+
+    world.machines[hostname] = replace(world.machines[hostname], state="stopped", step="")
+
+
+def problems(one: Session) -> set[Any]:
+    """The problem codes of `status`."""
+    return {problem["code"] for problem in one.status()["problems"]}
+
+
+@pytest.mark.parametrize(
+    ("hostname", "changed", "code"),
+    [
+        ("prod-web-1", {"state": "down"}, "node_not_ready"),
+        ("prod-web-1", {"availability": "drain"}, "availability"),
+        ("prod-web-1", {"instance": "i-gone"}, "ghost"),
+        ("prod-managers-b-1", {"reachability": "unreachable"}, "manager_unreachable"),
+    ],
+)
+def test_each_thing_that_is_wrong_with_a_node_is_told(hostname: str, changed: dict[str, Any], code: str) -> None:
+    """One problem per cause, with the node's name and a mend."""
+    world = World()
+    one = session(FULL, world)
+    up(one)
+    world.nodes[hostname].update(changed)
+
+    document = one.status()
+
+    assert document["healthy"] is False
+    found = [problem for problem in document["problems"] if problem["code"] == code]
+    assert [problem["node"] for problem in found] == [hostname]
+    assert all(problem["fix"] for problem in found)
+
+
+def test_a_drain_by_hand_that_is_held_is_healthy() -> None:
+    """The label `bootstrap.hold` says that a person wants it so."""
+    world = World()
+    one = session(FULL, world)
+    up(one)
+    world.nodes["prod-web-1"].update(availability="drain", labels={"bootstrap.hold": ""})
+
+    assert one.status()["healthy"] is True
+    assert one.status()["nodes"][-1]["hold"] is True

@@ -1,0 +1,353 @@
+#!/bin/sh
+# This machine becomes a node of a Docker Swarm. The script is the machine's user-data, or is pushed over SSH. It may
+# run at every boot and then ends at once, since each step looks first whether there is anything to do. `main`, at the
+# end, tells the whole story. Nothing runs before the last line is read: a script that was cut short does nothing.
+# There is no secret in it: the node fetches its join token later, with its own identity.
+# shellcheck disable=SC2016 # what a user wrote stands in single quotes, so that no shell looks into it
+set -eu
+umask 077
+export LC_ALL=C DEBIAN_FRONTEND=noninteractive NEEDRESTART_MODE=a
+
+root=${BOOTSTRAP_ROOT-} # a directory to work in instead of /, as DESTDIR elsewhere
+changed=                # the files that this run wrote
+
+log() {
+  printf 'bootstrap: %s\n' "$*" >&2
+}
+
+die() {
+  log "error: $*"
+  exit 1
+}
+
+# put MODE PATH [TEXT]: the file holds exactly TEXT, or else what stands on stdin; it is written only if it differs.
+# The dot keeps the newlines at the end, which $( ) would drop.
+put() {
+  if [ $# -eq 3 ]; then text=$3.; else text=$(cat && echo .); fi
+  if [ ! -f "$root$2" ] || [ "$(cat "$root$2" && echo .)" != "$text" ]; then
+    ensure_folder "${2%/*}"
+    printf %s "${text%.}" >"$root$2.new"
+    chmod "$1" "$root$2.new"
+    mv -f "$root$2.new" "$root$2"
+    changed="$changed $2"
+    log "wrote $2"
+  fi
+  chmod "$1" "$root$2"
+}
+
+# ensure_folder PATH: exists and is as open as the system's own.
+ensure_folder() {
+  (umask 022 && mkdir -p "$root$1")
+}
+
+# tell_progress WORD: how far this boot is, for those who look from outside. A node that joins or has joined stays so.
+tell_progress() {
+  case $(cat "$root/run/bootstrap/progress" 2>/dev/null || :) in
+    joining* | joined*) ;;
+    *) put 0644 /run/bootstrap/progress "$1" ;;
+  esac
+}
+
+# Two runs may meet: a cloud's start-up script, user-data, and an operator's push. The second waits and finds all done.
+one_at_a_time() {
+  ensure_folder /run/bootstrap
+  exec 9>"$root/run/bootstrap/lock"
+  flock -w 1800 9 || die "another run of this script has held the lock for 30 minutes"
+}
+
+# Which system this is: sets ID, VERSION_ID and VERSION_CODENAME as in os-release(5), and tools, apt or dnf.
+know_system() {
+  # shellcheck source=/dev/null
+  . "$root/etc/os-release"
+  case " $ID ${ID_LIKE-} " in
+    *" debian "* | *" ubuntu "*) tools=apt ;;
+    *" rhel "* | *" fedora "* | *" centos "* | *" amzn "*) tools=dnf ;;
+    *) die "$ID is neither of Debian's nor of Red Hat's family" ;;
+  esac
+}
+
+finished() {
+  put 0644 /var/lib/bootstrap/prepared yes
+  log "done; the node joins by itself, its story is in: journalctl -u docker-swarm-join"
+}
+
+# patiently COMMAND...: tried again for five minutes while the network or another package tool is in the way. A wrong
+# key, signature or hash is never tried again: that is no bad luck but a wrong package.
+patiently() {
+  out=$root/run/bootstrap/output
+  tries=0
+  until (umask 022 && exec "$@") >"$out" 2>&1 </dev/null 9>&-; do
+    cat "$out" >&2
+    ! grep -Eqi "$refused" "$out" || die "a key, signature or hash is wrong: $*"
+    grep -Eqi "$passing" "$out" || die "failed: $*"
+    tries=$((tries + 1))
+    [ "$tries" -le 10 ] || die "still failing after $tries tries: $*"
+    log "network or lock trouble, trying again: $1"
+    sleep $((tries * 5))
+  done
+  cat "$out" >&2
+}
+refused='NO_PUBKEY|BADSIG|EXPKEYSIG|REVKEYSIG|is not signed|GPG error|signatures? (couldn.t|were invalid)'
+refused="$refused|unauthenticated|hash sum mismatch|unexpected size|checksum|GPG check|signature verif|public key"
+refused="$refused|missing key|bad signature|not (be )?verif"
+passing='resolve host|failure resolving|failed to fetch|unable to fetch|connect|timed? ?out|unreachable|reset by peer'
+passing="$passing|get lock|locked by|failed to download|cannot download|network|temporary failure|error: 50[0-9]"
+passing="$passing|curl: \((5|6|7|18|28|35|52|55|56)\)|curl error \("
+
+# A wait for dpkg's lock is no fault: unattended-upgrades takes it on a fresh machine.
+our_apt() {
+  patiently apt-get -q -y -o DPkg::Lock::Timeout=600 -o APT::Update::Error-Mode=any \
+    -o Dpkg::Options::=--force-confold "$@"
+}
+
+is_installed() {
+  if [ "$tools" = apt ]; then
+    [ "$(dpkg-query -W -f='${db:Status-Status}' -- "${1%%=*}" 2>/dev/null)" = installed ]
+  else
+    rpm -q --quiet --whatprovides -- "$1"
+  fi
+}
+
+# add_packages PACKAGE...: those that are missing. A run that was killed may have left dpkg half way.
+add_packages() {
+  missing=
+  for package in "$@"; do is_installed "$package" || missing="$missing $package"; done
+  [ -n "$missing" ] || return 0
+  if [ "$tools" = apt ]; then
+    [ -z "$(dpkg --audit)" ] || patiently dpkg --force-confold --configure -a
+    our_apt update
+    # shellcheck disable=SC2086 # names of packages hold no space: render refuses them
+    our_apt install --no-install-recommends -- $missing
+  else
+    # shellcheck disable=SC2086
+    patiently dnf -q -y install -- $missing
+  fi
+}
+
+# remove_installed PACKAGE...: those that are there.
+remove_installed() {
+  for package in "$@"; do
+    is_installed "$package" || continue
+    if [ "$tools" = apt ]; then our_apt remove "$package"; else patiently dnf -q -y remove "$package"; fi
+  done
+}
+
+system_packages() {
+  set --
+  command -v python3 >/dev/null || set -- "$@" python3
+  add_packages "$@"
+  python3 -c 'import sys; sys.exit(sys.version_info < (3, 9))' || die "the agent needs Python 3.9 or newer"
+}
+
+# The user's own scripts. Those for pre-docker run here, once for each text; the agent runs the others.
+hooks_in_place() {
+  keep_hooks pre-docker
+  keep_hooks pre-join
+  keep_hooks post-join
+  keep_hooks pre-drain
+}
+
+# keep_hooks MOMENT NAME...: what an earlier version of this script put there besides goes.
+keep_hooks() {
+  moment=$1
+  shift
+  for file in "$root/etc/bootstrap/hooks/$moment"/*; do
+    [ -f "$file" ] || continue
+    case " $* " in *" ${file##*/} "*) ;; *) rm -f "$file" ;; esac
+  done
+}
+
+# The agent is the program that talks to the engine: it joins, and keeps the node right afterwards.
+agent() {
+  put 0600 /etc/bootstrap/agent.json '{
+ "availability": "active",
+ "cluster": "prod",
+ "daemon": {
+  "log-driver": "local"
+ },
+ "metadata": {
+  "kind": "local",
+  "url": "http://169.254.169.254"
+ },
+ "pool": "web",
+ "role": "worker",
+ "store": {
+  "kind": "directory",
+  "path": "/var/lib/bootstrap/store"
+ },
+ "swarm": {
+  "address_pool": "10.200.0.0/16",
+  "autolock": false,
+  "cert_expiry": 7776000,
+  "data_path_port": 4789,
+  "subnet_size": 24
+ }
+}
+'
+  zipapp=/usr/local/lib/bootstrap/agent.pyz
+  [ "$(checksum_of "$zipapp")" != "$(carried_hash)" ] || return 0
+  ensure_folder "${zipapp%/*}"
+  carried_agent >"$root$zipapp.new"
+  [ "$(checksum_of "$zipapp.new")" = "$(carried_hash)" ] || die "the agent in this script is damaged"
+  chmod 0644 "$root$zipapp.new"
+  mv -f "$root$zipapp.new" "$root$zipapp"
+  changed="$changed $zipapp"
+}
+
+checksum_of() {
+  sum=$(sha256sum <"$root$1" 2>/dev/null) || return 0
+  echo "${sum%% *}"
+}
+
+units() {
+  put 0644 /etc/systemd/system/bootstrap-boot.service <<'END_OF_UNIT'
+[Unit]
+Description=Swarm node: settings of the engine, before the engine starts
+ConditionPathExists=/etc/bootstrap/agent.json
+Wants=network-online.target
+After=network-online.target
+Before=docker.service
+
+[Service]
+Type=oneshot
+RemainAfterExit=yes
+ExecStart=/usr/bin/python3 -I /usr/local/lib/bootstrap/agent.pyz boot
+TimeoutStartSec=5min
+UMask=0077
+
+[Install]
+WantedBy=multi-user.target
+END_OF_UNIT
+  put 0644 /etc/systemd/system/docker-swarm-join.service <<'END_OF_UNIT'
+# This is `docker swarm join`, or for the machine that founds the cluster `docker swarm init`. It is sent to the
+# engine's socket as POST /swarm/join, so that the join token stands in no command line. It runs at every boot and
+# leaves a member as it is.
+[Unit]
+Description=docker swarm join, over the Engine API
+Requires=docker.service
+Wants=bootstrap-boot.service
+After=docker.service bootstrap-boot.service
+StartLimitIntervalSec=0
+
+# A join waits for a manager as long as it takes. No target may wait for it, hence docker.service pulls it in.
+[Service]
+Type=oneshot
+RemainAfterExit=yes
+ExecStart=/usr/bin/python3 -I /usr/local/lib/bootstrap/agent.pyz join
+TimeoutStartSec=infinity
+Restart=on-failure
+RestartSec=5
+UMask=0077
+LimitCORE=0
+
+[Install]
+WantedBy=docker.service
+END_OF_UNIT
+  put 0644 /etc/systemd/system/bootstrap-agent.service <<'END_OF_UNIT'
+[Unit]
+Description=Swarm node: keeps itself a member, and the swarm right while it leads
+Wants=docker.service
+After=docker.service docker-swarm-join.service
+StartLimitIntervalSec=0
+
+[Service]
+ExecStart=/usr/bin/python3 -I /usr/local/lib/bootstrap/agent.pyz reconcile
+Restart=always
+RestartSec=5
+UMask=0077
+LimitCORE=0
+
+[Install]
+WantedBy=docker.service
+END_OF_UNIT
+  case $changed in */etc/systemd/system/*) systemctl daemon-reload ;; esac
+}
+
+# begin UNIT: enabled and started. The unit of the join ends when the node has joined, which may take until a manager is
+# there, so nothing waits for it: cloud-init must end. A new agent takes the place of a running one.
+begin() {
+  systemctl is-enabled --quiet "$1" 2>/dev/null || systemctl enable --quiet "$1"
+  case $1$changed in
+    docker-swarm-join.service*) systemctl start --no-block "$1" ;;
+    bootstrap-agent.service*/agent.* | bootstrap-agent.service*/bootstrap-agent.service*)
+      systemctl restart --no-block "$1"
+      ;;
+    bootstrap-agent.service*) systemctl start --no-block "$1" ;;
+    *) systemctl start "$1" || die "$1 failed, see: journalctl -u $1" ;;
+  esac
+}
+
+# An engine that is there already wins, and is reported.
+engine() {
+  command -v dockerd >/dev/null || add_engine
+  command -v dockerd >/dev/null || die "no dockerd after the installation: this system's packages have no Docker engine"
+  have=$(dockerd --version)
+  log "the engine is $have"
+}
+
+# The distribution's own engine. Newer Debians keep the command line in a package of its own.
+add_engine() {
+  if [ "$tools" = dnf ]; then
+    add_packages docker
+    return
+  fi
+  add_packages docker.io
+  ! apt-cache show docker-cli >/dev/null 2>&1 || add_packages docker-cli
+}
+
+# remember_engine: what a running engine was started with, to be compared when the settings are written.
+remember_engine() {
+  started_with=
+  ! systemctl is-active --quiet docker.service || started_with=$(config_of_engine)
+}
+
+config_of_engine() {
+  cat "$root/etc/docker/daemon.json" "$root/etc/systemd/system/docker.service.d"/*.conf 2>/dev/null | sha256sum
+}
+
+# Only on its first boot a machine's engine is started anew for new settings: afterwards it carries the swarm's tasks.
+bring_up_engine() {
+  if [ -n "$started_with" ] && [ "$started_with" != "$(config_of_engine)" ] &&
+    [ ! -e "$root/var/lib/bootstrap/prepared" ]; then
+    log "the engine was started without these settings: once more"
+    systemctl restart docker.service || die "the engine failed, see: journalctl -u docker"
+  fi
+  begin docker.service
+}
+
+main() {
+  one_at_a_time
+  tell_progress boot
+  remember_engine
+  know_system
+  system_packages
+  hooks_in_place
+  agent
+  units
+  begin bootstrap-boot.service
+  tell_progress engine
+  engine
+  bring_up_engine
+  begin docker-swarm-join.service
+  begin bootstrap-agent.service
+  finished
+}
+
+# The agent itself: a Python zipapp in base64, and its hash. Its source is bootstrap/agent of swarm-bootstrap.
+carried_hash() {
+  echo 030b24ac1e60b0ebbd5c15a6b9a61ff6c3d5423ef488178e213c470a29522703
+}
+
+carried_agent() {
+  base64 -d <<'END_OF_AGENT'
+UEsDBCBhIHN0YW5kLWluIGZvciB0aGUgYWdlbnQgUEsDBCBhIHN0YW5kLWluIGZvciB0aGUgYWdlbnQgUEsDBCBhIHN0YW5kLWluIGZvciB0aGUgYWdlbnQg
+UEsDBCBhIHN0YW5kLWluIGZvciB0aGUgYWdlbnQgUEsDBCBhIHN0YW5kLWluIGZvciB0aGUgYWdlbnQgUEsDBCBhIHN0YW5kLWluIGZvciB0aGUgYWdlbnQg
+UEsDBCBhIHN0YW5kLWluIGZvciB0aGUgYWdlbnQgUEsDBCBhIHN0YW5kLWluIGZvciB0aGUgYWdlbnQgUEsDBCBhIHN0YW5kLWluIGZvciB0aGUgYWdlbnQg
+UEsDBCBhIHN0YW5kLWluIGZvciB0aGUgYWdlbnQgUEsDBCBhIHN0YW5kLWluIGZvciB0aGUgYWdlbnQgUEsDBCBhIHN0YW5kLWluIGZvciB0aGUgYWdlbnQg
+UEsDBCBhIHN0YW5kLWluIGZvciB0aGUgYWdlbnQgUEsDBCBhIHN0YW5kLWluIGZvciB0aGUgYWdlbnQgUEsDBCBhIHN0YW5kLWluIGZvciB0aGUgYWdlbnQg
+UEsDBCBhIHN0YW5kLWluIGZvciB0aGUgYWdlbnQgUEsDBCBhIHN0YW5kLWluIGZvciB0aGUgYWdlbnQgUEsDBCBhIHN0YW5kLWluIGZvciB0aGUgYWdlbnQg
+UEsDBCBhIHN0YW5kLWluIGZvciB0aGUgYWdlbnQgUEsDBCBhIHN0YW5kLWluIGZvciB0aGUgYWdlbnQg
+END_OF_AGENT
+}
+
+main "$@"
