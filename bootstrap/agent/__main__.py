@@ -8,7 +8,7 @@ import sys
 from typing import Any, Callable
 
 from .context import Context, alone, open_context
-from .errors import AgentError, log
+from .errors import HEALS, AgentError, explain, log
 
 _STATUS_DEADLINE = 5.0  # seconds for one call to the engine
 
@@ -148,9 +148,9 @@ def main(argv: list[str] | None = None, version: str = "source") -> int:
         code = 0
     except AgentError as error:
         document, code = {"error": {"code": error.code, "what": error.what, "where": error.where, "fix": error.fix}}, 1
-    except (OSError, KeyError, TypeError) as error:
+    except HEALS as error:
         document, code = (
-            {"error": {"code": "failed", "what": f"{type(error).__name__}: {error}", "where": "", "fix": ""}},
+            {"error": {"code": "failed", "what": explain(error), "where": "", "fix": ""}},
             1,
         )
     if given.json:

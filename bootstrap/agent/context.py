@@ -115,8 +115,8 @@ def alone(context: Context) -> Iterator[None]:
         yield
 
 
-def replace_file(path: str, text: str, mode: int = 0o600) -> None:
-    """Write a file atomically: whoever reads sees the old text or the new."""
+def replace_file(path: str, text: str, mode: int = 0o600, *, lasting: bool = True) -> None:
+    """Write a file atomically: whoever reads sees the old text or the new. `lasting`: a crash leaves one of them too."""
     os.makedirs(os.path.dirname(path), exist_ok=True)
     temporary = f"{path}.{os.getpid()}.tmp"
     descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode)
@@ -124,7 +124,8 @@ def replace_file(path: str, text: str, mode: int = 0o600) -> None:
         os.fchmod(descriptor, mode)
         file.write(text)
         file.flush()
-        os.fsync(descriptor)
+        if lasting:
+            os.fsync(descriptor)
     os.replace(temporary, path)
 
 

@@ -36,9 +36,18 @@ class Unavailable(AgentError):  # noqa: N818 - likewise
         )
 
 
+# What a tick survives: refusals, silence, and an answer of another shape than expected. None of them is a reason to act.
+HEALS = (AgentError, OSError, LookupError, TypeError, ValueError, AttributeError)
+
+
 def redact(text: str) -> str:
     """`text` with tokens, unlock keys and PEM blocks replaced."""
     return _SECRET.sub("<redacted>", text)
+
+
+def explain(error: BaseException) -> str:
+    """An error in one line: ours by what it says, any other with its type."""
+    return error.what if isinstance(error, AgentError) else redact(f"{type(error).__name__}: {error}")
 
 
 def log(text: str) -> None:

@@ -41,14 +41,14 @@ def progress(context: Context, word: str) -> None:
     """Tell whoever watches from outside how far this boot is."""
     path = os.path.join(context.paths.run, "progress")
     if read_file(path) != word:
-        replace_file(path, word, 0o644)
+        replace_file(path, word, 0o644, lasting=False)
 
 
 def stay_out(context: Context, wish: bool) -> None:
     """Remember until the next boot that somebody made this node leave on purpose, or that it may join again."""
     path = os.path.join(context.paths.run, "left")
     if wish:
-        replace_file(path, "")
+        replace_file(path, "", lasting=False)
     elif os.path.exists(path):
         os.unlink(path)
 

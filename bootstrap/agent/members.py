@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Set
-from typing import Any, Callable
+from typing import Any, Callable, Optional
 
 from . import control as rules
 from . import guard, nodes
@@ -17,7 +17,7 @@ from .nodes import Node
 from .store import Control
 
 _ROLE_DEADLINE = 30.0  # seconds a demotion may take
-Gate = Callable[[], str | None]
+Gate = Callable[[], Optional[str]]
 
 
 class Watch:
@@ -57,7 +57,8 @@ class Watch:
     def save_leader(self) -> None:
         """Tell the verbs of this boot for how long the leader is the same."""
         path = os.path.join(self._context.paths.run, "leader")
-        replace_file(path, f"{self.history.leader} {self.history.leader_since} {self._context.clock.now()}")
+        seen = f"{self.history.leader} {self.history.leader_since} {self._context.clock.now()}"
+        replace_file(path, seen, lasting=False)
 
     def adopt_leader(self) -> None:
         """Take over what a running reconciler has seen of the leader, if it saw it just now."""

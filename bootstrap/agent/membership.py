@@ -7,8 +7,7 @@ from typing import Callable, NamedTuple
 from . import control as rules
 from . import enter, form, hooks, identity, join
 from .context import Context, alone
-from .engine_api import EngineError
-from .errors import AgentError, Refused, Unavailable, log
+from .errors import HEALS, Refused, Unavailable, explain, log
 from .local import Local, observe
 from .metadata import GONE, Machine
 from .store import Control
@@ -63,8 +62,8 @@ class Membership:
                 return self._turn()
         except enter.Refusal as error:
             return Turn(None, self._after_refusal(error))
-        except (Unavailable, Refused, EngineError, OSError, AgentError) as error:
-            self._say(str(getattr(error, "what", error)))
+        except HEALS as error:
+            self._say(explain(error))
             return Turn(None, self._context.random.uniform(1, 4))
 
     def _turn(self) -> Turn:

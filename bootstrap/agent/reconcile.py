@@ -9,7 +9,7 @@ from . import control as rules
 from . import duties, form, members, nodes
 from .context import Context
 from .duties import Machines, Marking
-from .errors import AgentError, Unavailable, log
+from .errors import HEALS, Unavailable, explain, log
 from .join import DONE
 from .local import observe
 from .membership import Membership
@@ -50,8 +50,8 @@ class Reconciler:
             if not observe(self._context).control_available:
                 return period
             return min(period, self._as_manager(control, period))
-        except (AgentError, OSError) as error:
-            self._say(f"nothing is changed: {getattr(error, 'what', error)}")
+        except HEALS as error:
+            self._say(f"nothing is changed: {explain(error)}")
             return _PERIOD / 3
 
     def _as_manager(self, control: Control, period: float) -> float:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 import traceback
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
@@ -25,6 +26,8 @@ def tell(error: BaseException, run: Run, argv: Sequence[str]) -> int:
     known = _translated(error, run)
     if wants_json(argv, run):
         click.echo(json.dumps(document(known), indent=2, ensure_ascii=False))
+    if run.signals.received is not None and sys.stderr.isatty():
+        click.echo(err=True)  # the terminal's `^C` stands in an open line
     for line in lines(known):
         run.say(line, level="error", **facts(known))
     for stack in _stacks(error, known) if run.verbose else ():

@@ -31,6 +31,7 @@ class Session(Protocol):
     def cluster(self) -> Cluster: ...  # noqa: D102
     def plan_up(self) -> Plan: ...  # noqa: D102
     def plan_down(self) -> Plan: ...  # noqa: D102
+    def retire(self) -> None: ...  # noqa: D102
     def apply(self, plan: Plan, *, parallel: int) -> Iterator[Any]: ...  # noqa: D102
     def wait_formed(self, timeout: float) -> Iterator[Any]: ...  # noqa: D102
     def wait_healthy(self, timeout: float) -> Iterator[Any]: ...  # noqa: D102
@@ -144,7 +145,6 @@ class Run:
     def _hung_up(self) -> bool:
         """End of input is a "no"; Ctrl-C at the question is an interruption like any other."""
         if self.signals.received is not None:
-            click.echo(err=True)  # the answer's line is still open
             raise KeyboardInterrupt
         return False
 

@@ -65,6 +65,9 @@ def silent(facts: Facts) -> Iterator[Problem]:
     if phase == "FORMED":
         fix = f"see `bootstrap logs {facts.cluster.path or 'FILE'} NODE`; start the managers that are off: {facts.up}"
         yield Problem("no_quorum", None, "no manager answers with a quorum", fix)
+    elif phase == "DESTROYED":
+        fix = f"bootstrap down {facts.cluster.path or 'FILE'}"
+        yield Problem("going", None, "a `down` of it began and did not end", fix)
     else:
         yield Problem("forming", None, f"the swarm is not formed yet ({phase})", facts.up)
     yield from machines_off(facts)

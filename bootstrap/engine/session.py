@@ -15,6 +15,7 @@ from bootstrap.engine.diff import diff
 from bootstrap.engine.events import Event
 from bootstrap.engine.ready import wait_formed, wait_healthy
 from bootstrap.engine.status import status_document
+from bootstrap.errors import BootstrapError
 from bootstrap.model.cluster import Cluster
 from bootstrap.model.resource import Plan, Resource
 from bootstrap.providers import open_provider
@@ -42,6 +43,7 @@ class Session:
 
     def plan_up(self) -> Plan:
         """What `up` would do. What lives inside the swarm is `unknown` while no manager answers."""
+        self._must_not_be_going()
         desired, existing = list(self.provider.desired()), list(self.provider.existing())
         leaving = _leaving(desired, existing)
         view = observe(self.provider, leaving=leaving) if existing else None
@@ -61,6 +63,10 @@ class Session:
     def plan_down(self) -> Plan:
         """Everything that is exactly this cluster's, deleted; the swarm inside goes with its machines."""
         return diff(self.cluster.name, [], self.provider.existing())
+
+    def retire(self) -> None:
+        """The point of no return of `down`: nothing joins any more, and `up` refuses until `down` has ended."""
+        self.provider.retire()
 
     def apply(self, plan: Plan, *, parallel: int = 8) -> Iterator[Event]:
         """Carry it out as far as it goes; events tell each step, the end raises what failed."""
@@ -114,6 +120,15 @@ class Session:
     def locked(self, what: str, timeout: float) -> AbstractContextManager[LockInfo]:
         """Hold the cluster's operator lock."""
         return self.provider.locked(what, timeout=timeout)
+
+    def _must_not_be_going(self) -> None:
+        if (self.provider.control() or {}).get("phase") == "DESTROYED":
+            raise BootstrapError(
+                "a `down` of this cluster began and did not end",
+                where=self.cluster.name,
+                fix=f"run `bootstrap down {self.cluster.path or 'FILE'}` to its end, then `bootstrap up`",
+                code="E112",
+            )
 
     def _swarm_kinds(self, leaving: Mapping[str, Resource]) -> tuple[str, ...]:
         kinds = (("node", leaving), ("network", self.cluster.networks), ("stack", self.cluster.stacks))

@@ -42,7 +42,8 @@ class Problem:
 class Finding:
     """A problem before its place is known: `loc` is the path of keys and indices to it.
 
-    With `other`, the line of that second place is told too. Codes that begin with W are warnings.
+    With `other`, the line of that second place is told too; with `at_key` the place is the key's, not the value's.
+    Codes that begin with W are warnings.
     """
 
     code: str
@@ -50,6 +51,7 @@ class Finding:
     what: str
     hint: str
     other: Loc | None = None
+    at_key: bool = False
 
 
 class InvalidInventory(UsageError):  # noqa: N818 - reads as what it is

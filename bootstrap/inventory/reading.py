@@ -32,7 +32,9 @@ _PER_ROUND = 200
 
 @dataclass(frozen=True)
 class Reading:
-    """What came of a file: `cluster` is None when there are errors. `total` counts errors that are not shown too."""
+    """What came of a file: `cluster` is None when there are errors. `total` counts errors that are not shown too,
+    as far as they were looked for.
+    """
 
     cluster: Cluster | None
     problems: tuple[Problem, ...]
@@ -57,7 +59,7 @@ def read(path: str | os.PathLike[str], environ: Mapping[str, str] | None = None)
 
 
 def _failed(problem: Problem) -> Reading:
-    clean = Problem(**{**problem.document(), "what": scrub(problem.what).replace(";", ",")})  # type: ignore[arg-type]
+    clean = Problem(**{**problem.document(), "what": scrub(problem.what).replace("; ", ", ")})  # type: ignore[arg-type]
     return Reading(None, (clean,), 1)
 
 
@@ -137,4 +139,5 @@ def _tell(report: Report, error: ValidationError) -> bool:
         report.add(told)
         if told.code == "E021" and told.hint.startswith("did you mean"):
             report.silence_absent((*loc[:-1], told.hint.split("'")[1]))
-    return report.drop(loc for _, loc in found) or retyped
+    # With more errors than anybody mends at a time, the rest of the file is not worth its work.
+    return error.error_count() <= _PER_ROUND and (report.drop(loc for _, loc in found) or retyped)

@@ -24,9 +24,8 @@ class Report:
 
     def add(self, finding: Finding) -> None:
         """Tell it, unless it follows from something that was told."""
-        at_key = finding.code in {"E021", "E036", "E050", "E059", "E023"}
-        spot = find(self.root, finding.loc, at_key=at_key)
-        if len(self.problems) >= KEPT or self._follows(spot.labels):
+        spot = find(self.root, finding.loc, at_key=finding.at_key)
+        if self._follows(spot.labels):
             return
         what = finding.what
         if finding.other is not None:
@@ -72,9 +71,11 @@ class Report:
         )
 
     def _keep(self, place: Place, code: str, labels: Loc, what: str, hint: str) -> None:
+        if len(self.problems) >= KEPT:
+            return
         path = scrub(where(labels))
         severity = "warning" if code.startswith("W") else "error"
-        problem = Problem(self.file, *place, code, severity, path, scrub(what).replace(";", ","), scrub(hint))
+        problem = Problem(self.file, *place, code, severity, path, scrub(what).replace("; ", ", "), scrub(hint))
         self.problems.setdefault((place, code, what), problem)
 
 

@@ -55,6 +55,7 @@ _MISSING = {"region": "E059", "project": "E059"}
 def finding(error: ErrorDetails, model: type[Block]) -> Finding:
     """One error of pydantic's as a finding; `model` is what was validated."""
     loc: Loc = tuple(step for step in error["loc"] if step != "[key]")
+    at_key = len(loc) < len(error["loc"])
     kind, context = error["type"], error.get("ctx", {})
     if kind == "extra_forbidden":
         return _unknown(loc, model)
@@ -62,7 +63,7 @@ def finding(error: ErrorDetails, model: type[Block]) -> Finding:
         code = _MISSING.get(str(loc[-1]), "E020")
         return Finding(code, loc, f"'{loc[-1]}' is missing", f"add `{loc[-1]}:`")
     if kind.startswith("E"):
-        return Finding(kind, loc, str(context["what"]), str(context["hint"]))
+        return Finding(kind, loc, str(context["what"]), str(context["hint"]), at_key=at_key)
     if kind.endswith("_type") and kind[:-5] in _WANTED:
         return _type(loc, _WANTED[kind[:-5]], error["input"])
     if kind == "literal_error":
@@ -73,13 +74,12 @@ def finding(error: ErrorDetails, model: type[Block]) -> Finding:
 def _unknown(loc: Loc, model: type[Block]) -> Finding:
     key = str(loc[-1])
     if loc[:-1] == ("managers",) and key in NOT_ON_MANAGERS:
-        return Finding(
-            "E036", loc, f"managers take no '{key}': {NOT_ON_MANAGERS[key]}", "remove it, or make it a pool's"
-        )
+        what = f"managers take no '{key}': {NOT_ON_MANAGERS[key]}"
+        return Finding("E036", loc, what, "remove it, or make it a pool's", at_key=True)
     known = known_keys(model, loc[:-1])
     guess = nearest(key, known)
     hint = f"did you mean '{guess}'?" if guess else f"known here: {', '.join(sorted(known))}"
-    return Finding("E021", loc, f"unknown key {shown(key)}", hint)
+    return Finding("E021", loc, f"unknown key {shown(key)}", hint, at_key=True)
 
 
 def _type(loc: Loc, wanted: str, value: object) -> Finding:
@@ -100,7 +100,8 @@ def _choice(loc: Loc, model: type[Block], value: object) -> Finding:
     texts = [str(one) for one in choices]
     if not isinstance(value, type(choices[0])) or isinstance(value, bool):
         wanted = "integer" if isinstance(choices[0], int) else "string"
-        return Finding("E020", loc, f"expected {wanted}, got {kind_of(value)}", f"one of {', '.join(texts)}")
+        hint = "write it without quotes" if value in texts else f"one of {', '.join(texts)}"
+        return Finding("E020", loc, f"expected {wanted}, got {kind_of(value)}", hint)
     guess = nearest(str(value), texts)
     hint = f"did you mean '{guess}'?" if guess else f"one of {', '.join(texts)}"
     return Finding("E022", loc, f"{shown(value)} is not possible here", hint)
@@ -113,6 +114,8 @@ def _limit(loc: Loc, kind: str, context: Mapping[str, Any]) -> Finding:
     for name, word in (("min_length", "at least"), ("max_length", "at most")):
         if name in context:
             return Finding("E022", loc, "the number of items is out of range", f"write {word} {context[name]}")
+    if kind == "invalid-json-value":
+        return Finding("E020", loc, "expected a value, got nothing", "write a value or remove the key")
     return Finding("E020", loc, f"not understood ({kind})", "see `bootstrap schema`")
 
 

@@ -14,7 +14,7 @@ from bootstrap.inventory.problem import Loc
 
 Place = tuple[int, int]  # line and column, from 1
 
-_PLAIN_KEY = re.compile(r"[\w.-]{1,80}")
+_PLAIN_KEY = re.compile(r"[\w-]{1,80}", re.ASCII)
 
 
 @dataclass(slots=True)
@@ -68,7 +68,7 @@ class Spot:
 
 
 def find(root: Node, loc: Loc, *, at_key: bool = False) -> Spot:
-    """Follow `loc` as far as it goes. Scalars are shown at their value, maps and lists at their key."""
+    """Follow `loc` as far as it goes. Scalars are shown at their value, all else at its key."""
     node, place, labels = root, root.place, list[str | int]()
     for depth, step in enumerate(loc):
         child = _child(node, step)
@@ -76,7 +76,8 @@ def find(root: Node, loc: Loc, *, at_key: bool = False) -> Spot:
             return Spot(place, (*labels, *loc[depth:]), None)
         key_place, label, node = child
         labels.append(label)
-        shown_at_key = isinstance(node, Map | Items) or (at_key and depth == len(loc) - 1)
+        nothing = isinstance(node, Scalar) and not node.weight - 1
+        shown_at_key = isinstance(node, Map | Items) or nothing or (at_key and depth == len(loc) - 1)
         place = key_place if shown_at_key else node.place
     return Spot(place, tuple(labels), node)
 

@@ -68,11 +68,13 @@ def retype(node: Node | None) -> bool:
 
 
 def _key(key: str, loc: Loc) -> Iterator[Finding]:
+    place = (*loc, key)
     if has_variable(key):
-        yield Finding("E060", (*loc, key), "a variable in a key", "variables stand in values only")
+        yield Finding("E060", place, "a variable in a key", "variables stand in values only", at_key=True)
     elif looks_secret(key):
-        yield Finding("E051", (*loc, key), "a secret as a key, secrets do not belong in the inventory", SECRET_HINT)
+        what = "a secret as a key, secrets do not belong in the inventory"
+        yield Finding("E051", place, what, SECRET_HINT, at_key=True)
     elif found := UNSEEN.search(key):
-        yield Finding("E004", (*loc, key), f"control character U+{ord(found[0]):04X} in a key", "remove it")
+        yield Finding("E004", place, f"control character U+{ord(found[0]):04X} in a key", "remove it", at_key=True)
     elif not key.strip():
-        yield Finding("E020", (*loc, key), f"expected a key, got {shown(key)}", "name it")
+        yield Finding("E020", place, f"expected a key, got {shown(key)}", "name it", at_key=True)

@@ -20,6 +20,8 @@ from bootstrap.errors import BootstrapError
 TOP = "bootstrap"
 INSIDE = "inside"
 OUTSIDE = "outside"
+USED = {"cpu", "cpuset", "io", "memory", "pids"}  # the controllers that engines want in v2
+MODES = {"rw", "ro", "xattr"}  # mount options that are no controllers
 
 
 @dataclass(frozen=True)
@@ -45,7 +47,7 @@ def parse(mountinfo: str) -> list[Hierarchy]:
         if kind == "cgroup2":
             found.setdefault(device, Hierarchy(path))
         elif kind == "cgroup":
-            found.setdefault(device, Hierarchy(path, tuple(one for one in options.split(",") if one not in {"rw", "ro"})))
+            found.setdefault(device, Hierarchy(path, tuple(one for one in options.split(",") if one not in MODES)))
     return list(found.values())
 
 
@@ -68,8 +70,10 @@ class Group:
                 self._make(tree, memory)
         except OSError as error:
             raise BootstrapError(
-                f"control groups cannot be made: {error.strerror} ({error.filename})", where="this machine",
-                fix="run as root, outside of an unprivileged container", code="cgroup_refused",
+                f"control groups cannot be made: {error.strerror} ({error.filename})",
+                where="this machine",
+                fix="run as root, outside of an unprivileged container",
+                code="cgroup_refused",
             ) from error
 
     def _make(self, tree: Hierarchy, memory: int | None) -> None:
@@ -142,9 +146,7 @@ class Group:
 
 def names(cluster: str) -> set[str]:
     """The groups that the cluster has, whatever made them."""
-    return {
-        found.name for tree in hierarchies() for found in (tree.path / TOP / cluster).glob("*") if found.is_dir()
-    }
+    return {found.name for tree in hierarchies() for found in (tree.path / TOP / cluster).glob("*") if found.is_dir()}
 
 
 def remove_cluster(cluster: str) -> None:
@@ -168,7 +170,7 @@ def _enter(tree: Hierarchy, folder: Path) -> None:
 def _delegate(tree: Hierarchy, folder: Path) -> None:
     if not tree.unified:
         return
-    for controller in (folder / "cgroup.controllers").read_text().split():
+    for controller in USED & set((folder / "cgroup.controllers").read_text().split()):
         _write(folder / "cgroup.subtree_control", f"+{controller}")
 
 

@@ -31,8 +31,10 @@ def missing(program: str) -> BootstrapError:
     """The error that says which package brings the program."""
     package = PACKAGES.get(program, program)
     return BootstrapError(
-        f"the program {program} is not installed", where="this machine",
-        fix=f"run `apt-get install {package}`", code="tool_missing",
+        f"the program {program} is not installed",
+        where="this machine",
+        fix=f"run `apt-get install {package}`",
+        code="tool_missing",
     )
 
 
@@ -64,6 +66,8 @@ def failed(argv: Sequence[str], result: Result) -> BootstrapError:
     """The error of a program that ended with another code than 0."""
     tail = "; ".join((result.stderr or result.stdout).strip().splitlines()[-5:]) or "it said nothing"
     return BootstrapError(
-        f"`{' '.join(argv)}` ended with {result.code}: {tail}", where="this machine",
-        fix="look at what it says, then run the same command again", code="command_failed",
+        f"`{' '.join(argv)}` ended with {result.code}: {tail}",
+        where="this machine",
+        fix="look at what it says, then run the same command again",
+        code="command_failed",
     )

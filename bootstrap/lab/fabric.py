@@ -57,10 +57,10 @@ def start(cluster: str) -> None:
     """Build what is missing of it, after a restart of the machine for example, and start its services."""
     record = _known(cluster)
     with sysctl.locked():
-        network.build(record)
+        fresh = network.build(record)
         sysctl.change(sysctl.FORWARD, "1")
         egress.open_up(record)
-        if not _serving(record):
+        if fresh or not _serving(record):
             _serve(record)
 
 
@@ -97,7 +97,9 @@ def destroy(cluster: str) -> None:
 def _known(cluster: str) -> FabricRecord:
     record = records.load_fabric(paths.cluster_dir(cluster))
     if record is None:
-        raise BootstrapError("the cluster has no network yet", where=cluster, fix="run `bootstrap up`", code="no_fabric")
+        raise BootstrapError(
+            "the cluster has no network yet", where=cluster, fix="run `bootstrap up`", code="no_fabric"
+        )
     return record
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import io
 import os
 import subprocess
 import tempfile
@@ -14,11 +15,11 @@ from pathlib import Path
 
 from bootstrap.errors import BootstrapError
 from bootstrap.lab import command, mirror, paths, records
-from bootstrap.lab.recipe import DISABLED, ENABLED, MASKED, Recipe, recipe
+from bootstrap.lab.recipe import DISABLED, ENABLED, MASKED, SLIM, Recipe, recipe
 
 Say = Callable[[str], None]
 UNITS = "etc/systemd/system"
-SLIM = ("doc", "man", "locale", "info", "lintian")  # folders of /usr/share that no host reads
+OWN = ("var/lib/dbus/machine-id", "etc/resolv.conf", "etc/hostname")  # what every host has of its own
 STEPS = {  # what mmdebstrap prints -> what a person is told
     "I: downloading packages with apt": "downloading packages",
     "I: extracting archives": "unpacking",
@@ -84,12 +85,17 @@ def _build(wanted: Recipe, target: Path, say: Say, lock: int) -> None:
     say(f"image {wanted.name}: built in {time.monotonic() - began:.0f} s")
 
 
+# mmdebstrap mounts /proc, /sys and /dev into the root that it makes. In namespaces of its own no mount can be left
+# of a killed build, and no process of it either.
+ALONE = ("unshare", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc", "--")
+
+
 def mmdebstrap(wanted: Recipe, folder: Path) -> list[str]:
     """The command that installs the packages into `folder`."""
     dropped = [f"--dpkgopt=path-exclude=/usr/share/{one}/*" for one in SLIM]
     options = [*mirror.machine_options(), *wanted.options, 'Acquire::Languages "none"', 'Acquire::Retries "3"']
     return [
-        "mmdebstrap", "--mode=root", "--variant=apt", "--dpkgopt=force-unsafe-io", *dropped,
+        *ALONE, "mmdebstrap", "--mode=root", "--variant=apt", "--dpkgopt=force-unsafe-io", *dropped,
         *(f"--aptopt={one}" for one in dict.fromkeys(options)), f"--include={','.join(wanted.packages)}",
         wanted.suite, str(folder), *mirror.lines(wanted.suite, mirror.texts(), updates=wanted.updates),
     ]  # fmt: skip
@@ -105,13 +111,15 @@ def _install(wanted: Recipe, folder: Path, say: Say, lock: int) -> None:
         mmdebstrap(wanted, folder), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
         text=True, errors="replace", env=command.ENVIRONMENT, pass_fds=(lock,), cwd="/",
     ) as process:  # fmt: skip
+        output = process.stdout or io.StringIO()
         try:
-            for line in process.stdout or ():
+            for line in output:
                 tail.append(line.strip())
                 for found in (text for start, text in STEPS.items() if line.startswith(start)):
                     say(f"image {wanted.name}: {found}")
         except BaseException:
-            process.terminate()  # it removes its mounts and children itself
+            process.kill()  # and with it all that it started
+            output.read()  # to the end: when the last of them is gone
             raise
     if process.returncode != 0:
         what = f"the image cannot be built: {'; '.join(tail)}"
@@ -127,14 +135,13 @@ def customise(root: Path, wanted: Recipe) -> None:
         target.write_text(text)
     for unit in MASKED:
         _link(root / UNITS / unit, "/dev/null")
-    for unit in DISABLED:
-        for link in (root / UNITS).glob(f"*.wants/{unit}"):
-            link.unlink()
-    for unit, wants in ENABLED.items():
-        _link(root / UNITS / wants / unit, f"/lib/systemd/system/{unit}")
-    for pattern in ("etc/ssh/ssh_host_*", "var/lib/dbus/machine-id", "var/log/*.log", "etc/resolv.conf", "etc/hostname"):
-        for found in root.glob(pattern):
-            found.unlink()
+    for wants in (root / UNITS).glob("*.wants"):
+        for unit in DISABLED:  # by name: a link into the image is broken as seen from here, and glob passes it over
+            (wants / unit).unlink(missing_ok=True)
+    for unit, target_wants in ENABLED.items():
+        _link(root / UNITS / target_wants / unit, f"/lib/systemd/system/{unit}")
+    for found in (*root.glob("etc/ssh/ssh_host_*"), *root.glob("var/log/*.log"), *(root / name for name in OWN)):
+        found.unlink(missing_ok=True)
 
 
 def _link(link: Path, to: str) -> None:

@@ -45,7 +45,7 @@ def call(name: str, *arguments: Any) -> None:
 
 
 def mount(source: str | Path, target: Path, kind: str | None = None, flags: int = 0, data: str | None = None) -> None:
-    """mount(2); the target folder is made."""
+    """The system call of that name; the folder of a new file system is made."""
     if kind is not None:
         target.mkdir(parents=True, exist_ok=True)
     call("mount", source, target, kind, ctypes.c_ulong(flags), data)
@@ -155,7 +155,7 @@ def main(file: str) -> None:
     os.chdir(root)
     call("pivot_root", ".", ".")  # stacks the old root on the new one ...
     call("umount2", ".", DETACH)  # ... and drops it, with every path of the machine
-    os.execve("/sbin/init", ["/sbin/init"], {"PATH": PATH, "container": "lab", "HOME": "/root", "LANG": "C.UTF-8"})
+    os.execve("/sbin/init", ["/sbin/init"], {"PATH": PATH, "container": "lab", "HOME": "/root", "LANG": "C.UTF-8"})  # noqa: S606
 
 
 if __name__ == "__main__":

@@ -30,7 +30,7 @@ def addresses(sources: list[str]) -> Iterator[str]:
 
 
 def lines(suite: str, sources: list[str], *, updates: bool) -> list[str]:
-    """apt lines of a Debian suite; with `updates` also its corrections and security fixes."""
+    """The apt lines of a Debian suite; with `updates` also its corrections and security fixes."""
     plain = [one.rstrip("/") for one in addresses(sources)]
     archive = next((one for one in plain if re.search(r"/debian$", one)), None)
     security = next((one for one in plain if re.search(r"/debian-security$", one)), None)

@@ -59,46 +59,67 @@ def mac(address: str) -> str:
     return "02:00:" + ":".join(f"{byte:02x}" for byte in IPv4Address(address).packed)
 
 
-def build(record: FabricRecord) -> None:
-    """Make what is missing of it; a half-made one is made anew, as no host can be on it."""
-    if whole(record):
-        return
-    tear_down(record.cluster)
-    prefix = IPv4Network(record.subnet).prefixlen
-    inside, outside = paths.fabric_namespace(record.cluster), cable(record.cluster)
+def build(record: FabricRecord) -> bool:
+    """Make what is missing of it. True when the fabric's namespace is new: what ran in an old one is lost."""
+    inside = paths.fabric_namespace(record.cluster)
+    fresh = not _has(["-n", inside, "link", "show", "dev", BRIDGE])
+    if fresh:
+        _make_fabric(record, inside)
+    if not _has(["link", "show", "dev", cable(record.cluster)]):
+        _make_cable(record, inside)
+    if not whole(record):
+        _forward(record, inside)
+    return fresh
+
+
+def _make_fabric(record: FabricRecord, inside: str) -> None:
+    command.attempt(["ip", "netns", "del", inside])
     command.run(["ip", "netns", "add", inside])
     # Without a MAC of its own the bridge takes its lowest port's: each host that comes or goes would change it.
+    # It is linked last of all: a bridge that is there is ready.
     steps = f"""\
 link set lo up
-link add {BRIDGE} address {mac(record.gateway)} type bridge forward_delay 0
-addr add {record.gateway}/{prefix} dev {BRIDGE}
-addr add {METADATA} dev {BRIDGE}
+link add making address {mac(record.gateway)} type bridge forward_delay 0
+addr add {record.gateway}/{_prefix(record)} dev making
+addr add {METADATA} dev making
+link set making name {BRIDGE}
 link set {BRIDGE} up
 """
     command.run(["ip", "-n", inside, "-batch", "-"], stdin=steps)
+
+
+def _make_cable(record: FabricRecord, inside: str) -> None:
+    ours = cable(record.cluster)
+    command.attempt(["ip", "-n", inside, "link", "del", UPLINK])
     peer = ["type", "veth", "peer", "name", UPLINK, "netns", inside]
-    command.run(["ip", "link", "add", outside, "address", mac(record.machine), *peer])
-    command.run(["ip", "-n", inside, "link", "set", UPLINK, "master", BRIDGE, "up"])
-    command.run(["ip", "link", "set", outside, "alias", f"bootstrap cluster {record.cluster}"])
-    command.run(["ip", "addr", "add", f"{record.machine}/{prefix}", "dev", outside])
-    command.run(["ip", "link", "set", outside, "up"])
-    _forward(record, inside)
+    command.run(["ip", "link", "add", ours, "address", mac(record.machine), *peer])
+    command.run(["ip", "link", "set", ours, "alias", f"bootstrap cluster {record.cluster}"])
 
 
 def _forward(record: FabricRecord, inside: str) -> None:
-    """What leaves the subnet goes by this machine. Hosts always ask the gateway, so no redirects."""
-    settings = ("ip_forward=1", "conf.all.send_redirects=0", f"conf.{BRIDGE}.send_redirects=0")
-    # The route stands last: a network that has it is whole.
+    """Plug the cable in, and let what leaves the subnet go by this machine."""
+    ours = cable(record.cluster)
+    command.run(["ip", "-n", inside, "link", "set", UPLINK, "master", BRIDGE, "up"])
+    command.run(["ip", "addr", "replace", f"{record.machine}/{_prefix(record)}", "dev", ours])
+    command.run(["ip", "link", "set", ours, "up"])
+    # Hosts always ask the gateway, so no redirects; the route stands last: a network that has it is whole.
+    settings = f"cd /proc/sys/net/ipv4; echo 1 >ip_forward; echo 0 >conf/all/send_redirects; echo 0 >conf/{BRIDGE}/send_redirects"
     enter = ["nsenter", f"--net={paths.NAMESPACES / inside}"]
-    command.run([*enter, "sysctl", "-qw", *(f"net.ipv4.{one}" for one in settings)])
-    command.run(["ip", "-n", inside, "route", "add", "default", "via", record.machine])
+    command.run([*enter, "sh", "-ec", settings])
+    command.run(["ip", "-n", inside, "route", "replace", "default", "via", record.machine])
+
+
+def _prefix(record: FabricRecord) -> int:
+    return IPv4Network(record.subnet).prefixlen
+
+
+def _has(query: list[str]) -> bool:
+    return command.attempt(["ip", *query]).code == 0
 
 
 def whole(record: FabricRecord) -> bool:
     """Whether all of it is there and up."""
     inside = paths.fabric_namespace(record.cluster)
-    if not (paths.NAMESPACES / inside).exists():
-        return False
     routes = command.attempt(["ip", "-n", inside, "route", "show", "default"])
     ours = command.attempt(["ip", "-o", "-4", "addr", "show", "dev", cable(record.cluster), "up"])
     return f"via {record.machine} " in routes.stdout and f" {record.machine}/" in ours.stdout
@@ -111,7 +132,7 @@ def namespaces(cluster: str) -> list[str]:
 
 def tear_down(cluster: str) -> None:
     """Remove every namespace of the cluster and the cable; already gone is success."""
-    if command.attempt(["ip", "link", "show", "dev", cable(cluster)]).code == 0:
+    if _has(["link", "show", "dev", cable(cluster)]):
         command.run(["ip", "link", "del", cable(cluster)])
     for name in namespaces(cluster):
         command.run(["ip", "netns", "del", name])

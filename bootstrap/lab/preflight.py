@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import sys
+import tempfile
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,12 +23,16 @@ IMAGE_DISK = 1024 * MIB  # while it is built; 460 MiB measured when done
 
 @dataclass(frozen=True)
 class Facts:
-    """What this machine is. Sizes in bytes; `inotify` is the limit of instances, and whether it can be raised."""
+    """What this machine is. Sizes in bytes.
+
+    `overlay`: whether a host's disk can lie in the folder of hosts. `inotify`: the limit of instances.
+    """
 
     platform: str
     root: bool
     missing_tools: tuple[str, ...]
     missing_kernel: tuple[str, ...]
+    overlay: bool
     memory_free: int
     disk_free: int
     image_built: bool
@@ -62,6 +67,9 @@ def problems(facts: Facts, hosts: int) -> Iterator[BootstrapError]:
     yield from (command.missing(tool) for tool in facts.missing_tools)
     for name in facts.missing_kernel:
         yield _error(f"the kernel has no {name}", f"run `modprobe {name}`, or use another kernel", "kernel")
+    if not facts.overlay:
+        what = f"no overlay file system can be mounted in {paths.root()}"
+        yield _error(what, "run `modprobe overlay`, or set BOOTSTRAP_LOCAL_DIR to a folder on ext4 or xfs", "overlay")
     yield from _sizes(facts, hosts)
 
 
@@ -93,6 +101,7 @@ def look(images: tuple[str, ...]) -> Facts:
         root=root,
         missing_tools=missing,
         missing_kernel=tuple(_missing_kernel()) if root and not missing else (),
+        overlay=not root or bool(missing) or _can_overlay(),
         memory_free=_memory(Path("/proc/meminfo")),
         disk_free=min(_free(paths.root()), _free(paths.images())),
         image_built=built,
@@ -115,14 +124,16 @@ def _missing_kernel() -> Iterator[str]:
         link = ["ip", "link", "add", "name", "try0", "type", kind, *options]
         if command.attempt(["unshare", "--net", *link]).code != 0:
             yield kind
-    if not _has_overlay() and command.available("modprobe"):
-        command.attempt(["modprobe", "overlay"])
-    if not _has_overlay():
-        yield "overlay"
 
 
-def _has_overlay() -> bool:
-    return "\toverlay\n" in Path("/proc/filesystems").read_text()
+def _can_overlay() -> bool:
+    """Whether a host's disk can lie in the folder of hosts: overlay cannot stand on every file system."""
+    with tempfile.TemporaryDirectory(dir=_existing(paths.root()), prefix=".bootstrap-preflight-") as folder:
+        for name in ("lower", "upper", "work", "root"):
+            (Path(folder) / name).mkdir()
+        layers = "lowerdir=lower,upperdir=upper,workdir=work"
+        mount = f'cd "$1" && mount -t overlay overlay -o {layers} root'
+        return command.attempt(["unshare", "--mount", "sh", "-c", mount, "sh", folder]).code == 0
 
 
 def _memory(path: Path) -> int:
@@ -133,6 +144,10 @@ def _memory(path: Path) -> int:
 
 
 def _free(folder: Path) -> int:
+    return shutil.disk_usage(_existing(folder)).free
+
+
+def _existing(folder: Path) -> Path:
     while not folder.exists():
         folder = folder.parent
-    return shutil.disk_usage(folder).free
+    return folder

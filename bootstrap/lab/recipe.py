@@ -13,8 +13,10 @@ REVISION = 1  # raise it when a change of the builder, not of the data below, ma
 
 PACKAGES = (
     "systemd", "systemd-sysv", "dbus", "docker.io", "openssh-server", "cloud-init", "python3", "ca-certificates",
-    "iproute2", "iptables", "iputils-ping", "kmod", "mount", "netbase", "procps", "curl",
+    "iproute2", "iptables", "iputils-ping", "kmod", "mount", "netbase", "passwd", "procps", "curl",
 )  # fmt: skip
+
+SLIM = ("doc", "man", "locale", "info", "lintian")  # folders of /usr/share that no host reads
 
 # Units that want a kernel, a console or a disk of their own, and jobs that would use the CPU for nothing.
 MASKED = (
@@ -47,9 +49,7 @@ FILES: Mapping[str, str] = {
         "[DHCPv4]\nClientIdentifier=mac\nUseHostname=no\nUseNTP=no\n"
     ),
     # Docker's own routes and rules are not networkd's to remove.
-    "etc/systemd/networkd.conf.d/lab.conf": (
-        "[Network]\nManageForeignRoutes=no\nManageForeignRoutingPolicyRules=no\n"
-    ),
+    "etc/systemd/networkd.conf.d/lab.conf": ("[Network]\nManageForeignRoutes=no\nManageForeignRoutingPolicyRules=no\n"),
     "etc/systemd/system/systemd-networkd-wait-online.service.d/lab.conf": (
         "[Service]\nExecStart=\nExecStart=/lib/systemd/systemd-networkd-wait-online --interface=eth0 --timeout=30\n"
     ),
@@ -89,7 +89,7 @@ class Recipe:
     @property
     def digest(self) -> str:
         """Twelve hex digits that differ when the image would."""
-        content = [REVISION, asdict(self), MASKED, DISABLED, ENABLED]
+        content = [REVISION, asdict(self), SLIM, MASKED, DISABLED, ENABLED]
         return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:12]
 
 

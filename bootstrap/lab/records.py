@@ -133,7 +133,11 @@ def write_text(path: Path, text: str) -> None:
 
 
 def remove(folder: Path) -> None:
-    """Delete a folder and all in it; already gone is success."""
+    """Delete a folder and all in it; already gone is success. BootstrapError when something is mounted in it."""
+    points = [line.split(" ")[4] for line in Path("/proc/self/mountinfo").read_text().splitlines()]
+    if mounted := [point for point in points if Path(point).is_relative_to(folder)]:
+        what = f"it is not deleted, as something is mounted at {mounted[0]}"  # what would be deleted is elsewhere
+        raise BootstrapError(what, where=str(folder), fix=f"run `umount -R {mounted[0]}`", code="mounted")
     try:
         shutil.rmtree(folder)
     except FileNotFoundError:
@@ -148,6 +152,8 @@ def _load(kind: type[Record], path: Path) -> Record | None:
         return None
     except (ValueError, KeyError, TypeError) as error:
         raise BootstrapError(
-            f"the record cannot be read ({error})", where=str(path), fix="run `bootstrap down`, then `bootstrap up`",
+            f"the record cannot be read ({error})",
+            where=str(path),
+            fix="run `bootstrap down`, then `bootstrap up`",
             code="record_broken",
         ) from error

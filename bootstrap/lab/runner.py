@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 
 from bootstrap.errors import BootstrapError
-from bootstrap.lab import command, host
+from bootstrap.lab import command, state
 from bootstrap.lab.records import HostRecord
 from bootstrap.remote.runner import Result
 
@@ -32,8 +32,8 @@ def _enter(pid: int) -> list[str]:
 
 
 def _pid(record: HostRecord) -> int:
-    pid = host.init_pid(record)
-    if pid is None or not host.ready(record):
+    pid = state.init_pid(record)
+    if pid is None or not state.ready(record):
         fix = "run `bootstrap up`, or `bootstrap local start`"
         raise BootstrapError("the host is off", where=record.hostname, fix=fix, code="host_off")
     return pid
@@ -59,7 +59,7 @@ class HostRunner:
             raise self._failed(argv, f"did not end within {timeout:g} s", "timeout") from error
         finally:
             _end(process)
-        if process.returncode != 0 and host.init_pid(self.record) != pid:
+        if process.returncode != 0 and state.init_pid(self.record) != pid:
             raise self._failed(argv, "was cut short: the host went off", "host_off")
         return Result(process.returncode, output, errors)
 

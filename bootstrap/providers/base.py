@@ -76,6 +76,10 @@ class Provider(Protocol):
         """The control object as the store holds it, or None where the cluster was never made."""
         ...
 
+    def retire(self) -> None:
+        """Mark the cluster as going (DESTROYED), before its machines are: from then on none joins, and `up` refuses."""
+        ...
+
     def runner(self, instance: Instance) -> Runner:
         """A way onto that machine."""
         ...

@@ -14,10 +14,17 @@ from bootstrap.agent.local import observe
 from bootstrap.agent.metadata import Machine, MetadataUnavailable
 from bootstrap.agent.reconcile import Reconciler
 from bootstrap.agent.store import ABSENT, Control, Generation, StaleWrite, StoreUnavailable
-from tests.agent.fake_engine import FakeEngine, World
+from tests.agent.fake_engine import FakeEngine
+from tests.agent.fake_swarm import World
 
 TIMERS = {"stable": 10, "dead": 20, "settle": 20, "takeover": 30}
-SWARM = {"address_pool": "10.200.0.0/16", "subnet_size": 24, "data_path_port": 4789, "autolock": False, "cert_expiry": 360000}
+SWARM = {
+    "address_pool": "10.200.0.0/16",
+    "subnet_size": 24,
+    "data_path_port": 4789,
+    "autolock": False,
+    "cert_expiry": 360000,
+}
 
 
 class FakeClock(Clock):
@@ -82,6 +89,25 @@ class MemoryStore:
             raise StoreUnavailable("down")
 
 
+class StoreView:
+    """The shared store as one host reaches it, so that a test can stand between the two."""
+
+    def __init__(self, store: MemoryStore) -> None:
+        self._store = store
+
+    def read(self) -> tuple[Control, Generation]:
+        return self._store.read()
+
+    def swap(self, control: Control, generation: Generation) -> Generation:
+        return self._store.swap(control, generation)
+
+    def read_secret(self, role: str, name: str, version: str) -> str:
+        return self._store.read_secret(role, name, version)
+
+    def write_secret(self, role: str, name: str, value: str) -> str:
+        return self._store.write_secret(role, name, value)
+
+
 class FakeMetadata:
     """The cloud's view, shared by all; `down` makes it say nothing."""
 
@@ -107,9 +133,16 @@ class Host:
         self.instance = machine.instance
         self.engine = FakeEngine(cluster.world, machine.address, machine.instance)
         self.metadata = FakeMetadata(cluster.machines, machine.instance)
-        config: dict[str, Any] = {"cluster": "prod", "role": machine.role, "pool": machine.pool, "swarm": SWARM, "daemon": {}}
+        config: dict[str, Any] = {
+            "cluster": "prod",
+            "role": machine.role,
+            "pool": machine.pool,
+            "swarm": SWARM,
+            "daemon": {},
+        }
+        self.view = StoreView(cluster.store)
         self.context = Context(
-            config, Paths(str(root)), self.engine, cluster.store, self.metadata, cluster.clock, random.Random(7)
+            config, Paths(str(root)), self.engine, self.view, self.metadata, cluster.clock, random.Random(7)
         )
         self.engine.ca_file = Path(self.context.swarm_dir) / "certificates" / "swarm-root-ca.crt"
         self.restart()
@@ -131,7 +164,10 @@ class Cluster:
         self.root, self.world, self.store, self.clock = root, World(), MemoryStore(), FakeClock()
         self.machines: dict[str, Machine] = {}
         self.hosts: dict[str, Host] = {}
-        pools = {"managers": {"labels": {}, "availability": "active"}, "web": {"labels": {"tier": "web"}, "availability": "active"}}
+        pools = {
+            "managers": {"labels": {}, "availability": "active"},
+            "web": {"labels": {"tier": "web"}, "availability": "active"},
+        }
         self.store.swap(rules.new("uid-1", "prod", managers_target=managers, pools=pools, timers=TIMERS), ABSENT)
         for _ in range(managers):
             self.boot("manager")

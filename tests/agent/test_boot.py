@@ -12,8 +12,13 @@ from tests.agent.fakes import Cluster, Host
 
 
 @pytest.fixture
-def host(tmp_path: Path) -> Host:
-    return Cluster(tmp_path, managers=1).hosts["i-01"]
+def cluster(tmp_path: Path) -> Cluster:
+    return Cluster(tmp_path, managers=1)
+
+
+@pytest.fixture
+def host(cluster: Cluster) -> Host:
+    return cluster.hosts["i-01"]
 
 
 def raft(host: Host) -> Path:
@@ -45,22 +50,22 @@ def test_own_reboot_keeps_everything(host: Host) -> None:
     ("epoch", "managers", "kept"),
     [(1, [], True), (2, [], False), (2, [{"node_id": "n1"}], True), (0, [], True)],
 )
-def test_fence(host: Host, epoch: int, managers: list[dict[str, str]], kept: bool) -> None:
+def test_fence(cluster: Cluster, host: Host, epoch: int, managers: list[dict[str, str]], kept: bool) -> None:
     """A node of an earlier epoch starts without its raft log, unless the cluster lists it as a manager."""
     boot.run(host.context)
     folder = raft(host)
     identity.remember(host.context, epoch=1, node_id="n1")
-    host.context.store.control.update(epoch=epoch, managers=managers)  # type: ignore[attr-defined]
+    cluster.store.control.update(epoch=epoch, managers=managers)
     boot.run(host.context)
     assert folder.exists() is kept
     assert (folder.parent / f"swarm.fenced-{epoch}").exists() is not kept
 
 
-def test_fence_is_for_the_same_cluster(host: Host) -> None:
+def test_fence_is_for_the_same_cluster(cluster: Cluster, host: Host) -> None:
     """Another cluster's object fences nobody."""
     boot.run(host.context)
     folder = raft(host)
-    host.context.store.control.update(epoch=9, uid="other")  # type: ignore[attr-defined]
+    cluster.store.control.update(epoch=9, uid="other")
     boot.run(host.context)
     assert folder.exists()
 
@@ -76,11 +81,11 @@ def test_daemon_json(host: Host) -> None:
     assert path.stat().st_ino == before
 
 
-def test_worker_starts_without_the_store(host: Host) -> None:
+def test_worker_starts_without_the_store(cluster: Cluster, host: Host) -> None:
     """A store that is down for long does not keep a worker's engine off; a metadata service is awaited."""
     boot.run(host.context)
     raft(host)
-    host.context.store.down = True  # type: ignore[attr-defined]
+    cluster.store.down = True
     host.context.config["role"] = "worker"
     start = host.context.clock.now()
     boot.run(host.context)

@@ -33,7 +33,11 @@ def store() -> MemoryStore:
 def test_claim_bumps_the_epoch_once() -> None:
     """The first to claim holds epoch 1; asking again changes nothing; another is refused."""
     claimed = rules.claim(empty(), "i-1", "boot")
-    assert (claimed["phase"], claimed["epoch"], claimed["holder"]) == ("CLAIMED", 1, {"instance": "i-1", "boot": "boot"})
+    assert (claimed["phase"], claimed["epoch"], claimed["holder"]) == (
+        "CLAIMED",
+        1,
+        {"instance": "i-1", "boot": "boot"},
+    )
     assert rules.claim(claimed, "i-1", "later boot") == claimed
     with pytest.raises(Refused):
         rules.claim(claimed, "i-2", "boot")

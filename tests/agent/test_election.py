@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import shutil
 import tempfile
+from contextlib import suppress
+from itertools import pairwise
 from pathlib import Path
-from typing import Any
 
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
@@ -13,10 +14,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 
 from bootstrap.agent import control as rules
 from tests.agent.fakes import Cluster, Host
-
-
-class KilledError(BaseException):
-    """SIGKILL at some call: nothing in the agent may catch it."""
+from tests.agent.interruption import KilledError, interrupted, kill
 
 
 class Election(RuleBasedStateMachine):
@@ -65,14 +63,34 @@ class Election(RuleBasedStateMachine):
         self._host(number).agent.tick()
         self.cluster.clock.sleep(seconds)
 
+    @rule(seconds=st.sampled_from([5.0, 15.0]))
+    def everybody(self, seconds: float) -> None:
+        """All agents tick for a while, so that the later states are reached too."""
+        self.cluster.run(seconds)
+
     @rule(number=st.integers(0, 4), calls=st.integers(0, 12), init_dies=st.sampled_from(["", "", "spec", "reply"]))
     def crash(self, number: int, calls: int, init_dies: str) -> None:
         """One agent is killed after some calls to the engine or the store, and its process begins anew."""
         host = self._host(number)
         host.engine.init_dies = init_dies
-        with _killed_after(host, self.cluster.store, calls):
+        with suppress(KilledError), interrupted(host, calls, kill):
             host.agent.tick()
         host.restart()
+
+    @rule(number=st.integers(0, 4), other=st.integers(0, 4), calls=st.integers(0, 12), ticks=st.integers(1, 4))
+    def pause(self, number: int, other: int, calls: int, ticks: int) -> None:
+        """One agent is frozen at some call for as long as a takeover needs, another goes on, then the first wakes up."""
+        host, busy = self._host(number), self._host(other)
+        if host is busy:
+            return
+
+        def meanwhile() -> None:
+            self.cluster.clock.sleep(40)
+            for _ in range(ticks):
+                busy.agent.tick()
+
+        with interrupted(host, calls, meanwhile):
+            host.agent.tick()
 
     @rule(outcomes=st.lists(st.sampled_from(["stale", "unknown_applied", "unknown_lost", "unavailable"]), max_size=3))
     def store_misbehaves(self, outcomes: list[str]) -> None:
@@ -102,7 +120,9 @@ class Election(RuleBasedStateMachine):
     @invariant()
     def one_swarm_is_published(self) -> None:
         """I1, I4: over all time only one swarm was ever published: no operator acts here."""
-        published = {(one["epoch"], one["swarm_id"]) for one in self.cluster.store.history if one["phase"] == rules.FORMED}
+        published = {
+            (one["epoch"], one["swarm_id"]) for one in self.cluster.store.history if one["phase"] == rules.FORMED
+        }
         assert len(published) <= 1
 
     @invariant()
@@ -115,7 +135,7 @@ class Election(RuleBasedStateMachine):
     def steps_are_legal(self) -> None:
         """I7, I8: phases only go forward and a new holder has a new epoch; I9: what is pointed to exists."""
         history = self.cluster.store.history
-        for old, new in zip(history, history[1:], strict=False):
+        for old, new in pairwise(history):
             assert (old["phase"], new["phase"]) != (rules.FORMED, rules.CLAIMED)
             assert new["epoch"] > old["epoch"] or old["holder"] == new["holder"]
         for role, pointer in self.cluster.control["secrets"].items():
@@ -127,33 +147,7 @@ class Election(RuleBasedStateMachine):
         assert len(self.cluster.control["seats"]) <= self.cluster.control["managers_target"]
 
 
-class _killed_after:  # noqa: N801 - reads as a phrase
-    """Raise KilledError at the n-th call that the agent makes to its engine or its store; swallow it at the end."""
-
-    def __init__(self, host: Host, store: Any, calls: int) -> None:
-        self._targets = ((host.engine, "request"), (store, "read"), (store, "swap"), (store, "write_secret"))
-        self._left = calls
-
-    def __enter__(self) -> None:
-        for target, name in self._targets:
-            setattr(target, name, self._counted(getattr(target, name)))
-
-    def _counted(self, real: Any) -> Any:
-        def call(*args: Any, **kwargs: Any) -> Any:
-            if self._left <= 0:
-                raise KilledError
-            self._left -= 1
-            return real(*args, **kwargs)
-
-        return call
-
-    def __exit__(self, kind: type[BaseException] | None, *_: object) -> bool:
-        for target, name in self._targets:
-            delattr(target, name)  # the instance's own attribute: the method shows again
-        return kind is KilledError
-
-
 TestElection = Election.TestCase
 TestElection.settings = settings(
-    max_examples=40, stateful_step_count=40, deadline=None, database=None, suppress_health_check=list(HealthCheck)
+    max_examples=20, stateful_step_count=30, deadline=None, database=None, suppress_health_check=list(HealthCheck)
 )

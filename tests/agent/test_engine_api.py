@@ -93,7 +93,7 @@ def test_body_and_query(server: Server, engine: Engine) -> None:
 def test_chunked_answers_are_read_whole(server: Server, engine: Engine) -> None:
     """Docker sends long lists in chunks."""
     server.say(200, "OK", "Api-Version: 1.41")
-    server.answers.append(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\n[{\"a\r\n6\r\n\":1}] \r\n0\r\n\r\n")
+    server.answers.append(b'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\n[{"a\r\n6\r\n":1}] \r\n0\r\n\r\n')
     assert engine.nodes() == [{"a": 1}]
 
 
@@ -159,7 +159,9 @@ def test_every_known_message_has_its_kind(message: str, kind: str) -> None:
     assert classify(message) == kind
 
 
-@pytest.mark.parametrize("secret", [TOKEN, "SWMKEY-1-abcDEF/+", "-----BEGIN RSA PRIVATE KEY-----\nMII\n-----END RSA PRIVATE KEY-----"])
+@pytest.mark.parametrize(
+    "secret", [TOKEN, "SWMKEY-1-abcDEF/+", "-----BEGIN RSA PRIVATE KEY-----\nMII\n-----END RSA PRIVATE KEY-----"]
+)
 def test_redact(secret: str) -> None:
     """Tokens, unlock keys and PEM blocks never pass."""
     assert redact(f"a {secret} b") == "a <redacted> b"

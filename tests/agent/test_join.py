@@ -159,7 +159,12 @@ def test_worker_joins_drained(cluster: Cluster, worker: Host) -> None:
     """A worker joins drained, with its private address for all planes."""
     sent: list[dict[str, Any]] = []
     real = worker.engine._join
-    worker.engine._join = lambda body, **rest: (sent.append(body), real(body, **rest))  # type: ignore[method-assign]
+
+    def seen(body: dict[str, Any], **rest: Any) -> Any:
+        sent.append(body)
+        return real(body, **rest)
+
+    worker.engine._join = seen  # type: ignore[method-assign]
     worker.agent.tick()
     assert sent[0]["Availability"] == "drain"
     assert sent[0]["ListenAddr"] == sent[0]["AdvertiseAddr"] == "10.91.0.4:2377"

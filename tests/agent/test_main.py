@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import io
 import json
 import subprocess
@@ -62,7 +63,9 @@ def test_leave_of_a_manager_needs_force(cluster: Cluster, capsys: pytest.Capture
     assert (code, document["error"]["code"]) == (1, "is_manager")
 
 
-def test_network_from_stdin(cluster: Cluster, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_network_from_stdin(
+    cluster: Cluster, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The network is described on stdin; what is no JSON there is a usage error."""
     monkeypatch.setattr(sys, "stdin", io.StringIO(json.dumps({"name": "edge", "subnet": None})))
     assert run(capsys, "network-create") == (0, {"created": True})
@@ -94,6 +97,18 @@ def test_zipapp_is_the_same_every_time() -> None:
     assert names == sorted(names)
     assert {"__main__.py", "bootstrap/__init__.py", "bootstrap/agent/__main__.py"} <= set(names)
     assert all(name == "__main__.py" or name.startswith(("bootstrap/__init__", "bootstrap/agent/")) for name in names)
+
+
+@pytest.mark.parametrize("path", sorted(Path(cli.__file__).parent.rglob("*.py")), ids=lambda path: path.name)
+def test_python_39_can_run_it(path: Path) -> None:
+    """The oldest Python on a node: its grammar, and no `X | Y` where it is evaluated and not an annotation."""
+    tree = ast.parse(path.read_text(), feature_version=(3, 9))
+    aliases = [
+        node for node in tree.body if isinstance(node, ast.Assign) and isinstance(node.value, ast.Subscript | ast.BinOp)
+    ]
+    unions = [ast.unparse(node) for alias in aliases for node in ast.walk(alias.value) if isinstance(node, ast.BitOr)]
+    assert unions == []
+    assert not [node for node in ast.walk(tree) if type(node).__name__ in ("Match", "TryStar")]
 
 
 def test_zipapp_is_small() -> None:

@@ -132,6 +132,9 @@ class FakeSession:
         self._contact()
         return diff(self.cluster.name, [], self.world.things.values())
 
+    def retire(self) -> None:
+        self.world.touch("retire")
+
     def apply(self, plan: Plan, *, parallel: int) -> Iterator[Event]:
         return apply(plan, parallel=parallel, clock=lambda: 0.0)
 

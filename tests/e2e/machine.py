@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import subprocess
 import threading
@@ -10,16 +9,15 @@ from pathlib import Path
 
 SYSCTLS = ("fs/inotify/max_user_instances", "fs/inotify/max_user_watches", "net/ipv4/ip_forward", "kernel/pid_max")
 SECRETS = re.compile(rb"SWMTKN-[12]-[0-9a-z-]{20,}|SWMKEY-1-\S{20,}|-----BEGIN [A-Z ]*PRIVATE KEY-----")
-KERNEL = re.compile(r"^\[|^$")
 
 
 def snapshot() -> dict[str, list[str]]:
     """Everything by kind; two of them are equal where nothing was left."""
     return {
         "processes": sorted(processes()),
-        "namespaces": sorted(os.listdir("/run/netns")) if Path("/run/netns").is_dir() else [],
+        "namespaces": sorted(path.name for path in Path("/run/netns").glob("*")),
         "mounts": sorted(line.split()[4] for line in Path("/proc/self/mountinfo").read_text().splitlines()),
-        "interfaces": sorted(os.listdir("/sys/class/net")),
+        "interfaces": sorted(path.name for path in Path("/sys/class/net").iterdir()),
         "routes": command("ip", "route"),
         "rules": [*command("nft", "list", "ruleset"), *command("iptables-save", "-t", "filter")],
         "cgroups": sorted(str(path) for path in Path("/sys/fs/cgroup").glob("*/bootstrap/**")),

@@ -170,6 +170,20 @@ def test_down_is_the_difference_with_nothing_wanted() -> None:
     assert not one.plan_down()
 
 
+def test_up_refuses_while_a_down_is_half_done() -> None:
+    """After an interrupted `down` nothing is made beside what is left; the mend is to end it."""
+    world = World()
+    one = session(FULL, world)
+    up(one)
+    one.retire()
+
+    with pytest.raises(BootstrapError, match="did not end") as caught:
+        one.plan_up()
+
+    assert "bootstrap down" in caught.value.fix
+    assert one.plan_down()
+
+
 def test_a_stopped_machine_is_switched_on() -> None:
     """A machine that is off is an update in the plan and a problem in `status`."""
     world = World()

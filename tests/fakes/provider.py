@@ -158,6 +158,10 @@ class FakeProvider:
     def control(self) -> Mapping[str, Any] | None:
         return self.world.control
 
+    def retire(self) -> None:
+        if self.world.control is not None:
+            self.world.control = {**self.world.control, "phase": "DESTROYED"}
+
     def runner(self, instance: Instance) -> FakeRunner:
         return FakeRunner(self.world, instance.hostname)
 

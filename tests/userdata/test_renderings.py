@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import subprocess
 from collections.abc import Callable
@@ -83,3 +84,16 @@ def test_the_sizes_leave_room(capsys: pytest.CaptureFixture[str]) -> None:
         print("\n" + table(SCRIPTS))  # noqa: T201 - the figures are what a reader of the run wants
 
     assert all(sizes(text)[1] < 8 * 1024 for text in SCRIPTS.values())
+
+
+def test_the_engine_never_starts_before_its_boot_unit_says_so() -> None:
+    """A raft log of another life must not serve again; and no target of the system waits for the join."""
+    for name, text in SCRIPTS.items():
+        units = dict(
+            re.findall(r"/etc/systemd/system/(\S+)\.service <<'END_OF_UNIT'\n(.*?)\nEND_OF_UNIT", text, re.DOTALL)
+        )
+        assert list(units) == ["bootstrap-boot", "docker-swarm-join", "bootstrap-agent"], name
+        assert "\nBefore=docker.service\n" in units["bootstrap-boot"]
+        assert units["bootstrap-boot"].endswith("[Install]\nRequiredBy=docker.service")
+        assert "\nRequires=docker.service\n" in units["docker-swarm-join"]
+        assert not [unit for unit in units.values() if ".target" in unit.partition("[Install]")[2]]

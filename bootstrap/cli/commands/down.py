@@ -36,6 +36,7 @@ def command(run: Run, file: Path, confirm: str | None, purge: bool) -> None:  # 
         if plan:
             _agree(run, cluster, plan, confirm)
             with Progress(run) as progress:
+                session.retire()
                 progress.follow(session.apply(plan, parallel=run.parallel), finish=True)
     run.emit(
         _document(plan), f"{cluster.name}: {len(plan.changes)} deleted" if plan else f"{cluster.name}: nothing there"

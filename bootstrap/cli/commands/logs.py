@@ -11,13 +11,19 @@ from bootstrap.engine.logs import redact
 from bootstrap.errors import BootstrapError
 from bootstrap.remote.runner import Runner
 
-_LINES = "--lines=400"
+_LINES = "--lines=300"
 _JOURNAL = ("journalctl", "--no-pager", "--output=short-iso", "--boot", _LINES)
-_UNITS = ("bootstrap-boot", "docker", "docker-swarm-join", "bootstrap-agent")
 
+# The answer is mostly in the last section, so that it stands where the eye is when all has scrolled by.
 JOINING = {
     "first boot": ("cat", "/run/bootstrap/progress"),
-    "journal": (*_JOURNAL, *(f"--unit={unit}.service" for unit in _UNITS)),
+    "engine": (*_JOURNAL, "--unit=docker.service"),
+    "joining": (
+        *_JOURNAL,
+        "--unit=bootstrap-boot.service",
+        "--unit=docker-swarm-join.service",
+        "--unit=bootstrap-agent.service",
+    ),
 }
 BOOTING = {
     "cloud-init": ("cloud-init", "status", "--long"),

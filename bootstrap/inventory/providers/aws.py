@@ -130,7 +130,7 @@ class Aws(InventoryProvider):
         loc = ("aws", "network")
         yield from check_network(block.network, loc, existing=("vpc", "subnets"), made=("cidr", "zones", "egress"))
         for key in ("zones", "subnets", "public_subnets"):
-            yield from check_zones(getattr(block.network, key) or (), block.region, (*loc, key))
+            yield from check_zones(getattr(block.network, key) or (), block.region, (*loc, key), f"{block.region}a")
         for name, group_loc, group in draft.groups():
             if getattr(group, "public", None) and block.network.vpc and not block.network.public_subnets:
                 what = f"pool '{name}' is public, the network has no public subnets"

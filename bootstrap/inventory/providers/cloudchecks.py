@@ -22,7 +22,7 @@ def check_network(network: Block, loc: Loc, *, existing: Sequence[str], made: Se
     for key in made if given else ():
         if getattr(network, key, None) is not None:
             what = f"'{key}' is for a network that is made, '{given[0]}' for one that is there"
-            yield Finding("E022", (*loc, key), what, f"remove '{key}', or {' and '.join(existing)}")
+            yield Finding("E022", (*loc, key), what, f"remove '{key}', or remove {' and '.join(existing)}")
     for key in existing:
         if given and not getattr(network, key):
             yield Finding("E020", (*loc, key), f"'{key}' is missing beside '{given[0]}'", f"give '{key}' as well")

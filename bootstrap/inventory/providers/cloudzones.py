@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 
 from bootstrap.inventory.problem import Finding, Loc
@@ -13,17 +14,17 @@ def short(zone: str, region: str) -> str:
     return zone.removeprefix(region).removeprefix("-") if zone != region else zone
 
 
-def check_zones(zones: Sequence[str] | Mapping[str, str], region: str, loc: Loc) -> Iterator[Finding]:
-    """Each zone is of the region, and stands once however it is written. `zones` is a list, or a map by zone."""
+def check_zones(zones: Sequence[str] | Mapping[str, str], region: str, loc: Loc, full: str) -> Iterator[Finding]:
+    """Each zone is of the region, and stands once however it is written; `full` is an example of a whole name.
+
+    `zones` is a list, or a map by zone.
+    """
     seen: dict[str, Loc] = {}
     for index, zone in enumerate(zones):
         place = (*loc, zone if isinstance(zones, Mapping) else index)
         name = short(zone, region)
-        if not (len(name) == 1 and name.isascii() and name.isalpha() and name.islower()):
-            example = f"{region}a" if zone.count("-") and not zone.startswith(region) else "a"
-            yield Finding(
-                "E034", place, f"{shown(zone)} is no zone of {region}", f"write a letter, as in a, or {example}"
-            )
+        if not re.fullmatch("[a-z]", name):
+            yield Finding("E034", place, f"{shown(zone)} is no zone of {region}", f"write a letter, or as in {full}")
         elif name in seen:
             yield Finding("E034", place, f"zone {shown(name)}", "name each zone once", other=seen[name])
         else:

@@ -117,7 +117,7 @@ class Gcp(InventoryProvider):
             return
         loc = ("gcp", "network")
         yield from check_network(block.network, loc, existing=("name", "subnetwork"), made=("cidr",))
-        yield from check_zones(block.network.zones or (), block.region, (*loc, "zones"))
+        yield from check_zones(block.network.zones or (), block.region, (*loc, "zones"), f"{block.region}-a")
         letters = "[a-z0-9_-]{0,63}"
         yield from check_tags(draft, block.tags, ("gcp", "tags"), key="[a-z][a-z0-9_-]{0,62}", most=50, value=letters)
 

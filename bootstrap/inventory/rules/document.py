@@ -40,6 +40,8 @@ def check(draft: Draft) -> Iterator[Finding]:
     if draft.file.managers is None:
         yield Finding("E030", ("managers",), "'managers' is missing", "give `managers: {count: 3}`, or hosts on ssh")
     yield from _swarm(draft)
+    if draft.provider is not None and draft.settings is not None:
+        yield from draft.provider.check(draft)
 
 
 def _provider(draft: Draft) -> Iterator[Finding]:
@@ -53,7 +55,7 @@ def _provider(draft: Draft) -> Iterator[Finding]:
     for other in NAMES:
         if draft.provider and other != name and getattr(draft.file, other) is not None:
             what = f"a block for '{other}', the provider is '{name}'"
-            yield Finding("E059", (other,), what, "one cluster has one provider, remove the block")
+            yield Finding("E059", (other,), what, "one cluster has one provider, remove the block", at_key=True)
 
 
 def _swarm(draft: Draft) -> Iterator[Finding]:
@@ -67,4 +69,4 @@ def _swarm(draft: Draft) -> Iterator[Finding]:
         yield Finding("E042", ("swarm", "data_path_port"), f"{port} is out of range", "write 1024 to 49151")
     if swarm.autolock and draft.provider and draft.provider.by_hosts and swarm.unlock_key is None:
         hint = "give swarm.unlock_key: {save: [CMD…], load: [CMD…]}"
-        yield Finding("E020", ("swarm", "autolock"), "autolock on ssh needs 'unlock_key'", hint)
+        yield Finding("E020", ("swarm", "unlock_key"), "autolock on ssh needs 'unlock_key'", hint)

@@ -9,10 +9,13 @@ from bootstrap.inventory.defaults import packages_of
 from bootstrap.inventory.draft import Draft
 from bootstrap.inventory.merge import engine
 from bootstrap.inventory.problem import Finding, Loc
+from bootstrap.inventory.providers.base import InventoryProvider
 
 OLDEST = (20, 10, 0)  # what the agent's API version needs
 # Half-open ranges of versions with a known hole: CVE-2024-41110 (authorization), CVE-2025-54388 (firewalld).
 HOLES = (((0, 0, 0), (26, 1, 5)), ((27, 0, 0), (27, 1, 1)), ((28, 2, 0), (28, 3, 3)))
+
+Layered = tuple[Loc, Mapping[str, Any]]  # settings and where they stand
 
 _OURS = "bootstrap sets it"
 REFUSED: Mapping[str, tuple[str, str]] = {
@@ -46,25 +49,28 @@ def check(draft: Draft) -> Iterator[Finding]:
             yield from _version((*loc, "docker", "version"), tuple(map(int, version.split("."))))
     if draft.provider is None:
         return
+    top: Layered = ((), draft.file.settings())
     for _, loc, group in draft.groups():
-        yield from _source(draft, loc, group.settings(), draft.file.settings())
+        own: Layered = (loc, group.settings())
+        yield from _source(draft.provider, own, top)
         for index, host in enumerate(group.hosts or ()):
-            layers = (draft.file.settings(), group.settings()) if host.docker else ()
-            if layers:
-                yield from _source(draft, (*loc, "hosts", index), host.settings(), *layers)
+            if host.docker:
+                yield from _source(draft.provider, ((*loc, "hosts", index), host.settings()), own, top)
 
 
 def _daemon(loc: Loc, daemon: Mapping[str, Any]) -> Iterator[Finding]:
     for key, value in daemon.items():
         if key in REFUSED:
             why, hint = REFUSED[key]
-            yield Finding("E043", (*loc, key), f"daemon key '{key}' is refused: {why}", hint)
+            yield Finding("E043", (*loc, key), f"daemon key '{key}' is refused: {why}", hint, at_key=True)
         elif key.startswith(REFUSED_PREFIXES):
-            yield Finding("E043", (*loc, key), f"daemon key '{key}' is refused: swarm mode has its own", "remove it")
+            yield Finding(
+                "E043", (*loc, key), f"daemon key '{key}' is refused: swarm mode has its own", "remove it", at_key=True
+            )
         elif key in REFUSED_VALUES and value == REFUSED_VALUES[key][0]:
             shown = str(value).lower()
             what = f"daemon key '{key}: {shown}' is refused: {REFUSED_VALUES[key][1]}"
-            yield Finding("E043", (*loc, key), what, "remove it")
+            yield Finding("E043", (*loc, key), what, "remove it", at_key=True)
 
 
 def _version(loc: Loc, version: tuple[int, ...]) -> Iterator[Finding]:
@@ -74,17 +80,20 @@ def _version(loc: Loc, version: tuple[int, ...]) -> Iterator[Finding]:
         yield Finding("W052", loc, "the engine has a known security hole", "give a newer version")
 
 
-def _source(draft: Draft, loc: Loc, *nearest_first: Mapping[str, Any]) -> Iterator[Finding]:
-    """Only docker-ce has a version, and only for distributions that Docker makes packages for."""
-    layers = (*nearest_first[1:], nearest_first[0])
-    image = next((layer["image"] for layer in reversed(layers) if layer.get("image")), None)
-    merged = engine(*layers)
-    packages = packages_of(draft.provider, merged.get("packages"), image)
+def _source(provider: InventoryProvider, *layers: Layered) -> Iterator[Finding]:
+    """Only docker-ce has a version, and only for distributions that Docker makes packages for. Nearest layer first."""
+    image = next((layer["image"] for _, layer in layers if layer.get("image")), None)
+    merged = engine(*(layer for _, layer in reversed(layers)))
+    packages = packages_of(provider, merged.get("packages"), image)
     if merged.get("version") and packages != "docker-ce":
-        near = "version" in nearest_first[0].get("docker", {})
-        place = (*loc, "docker", "version") if near else ("docker", "version")
         what = f"a version with packages '{packages}'" + ("" if merged.get("packages") else ", the default here")
-        yield Finding("E052", place, what, "remove the version, or write packages: docker-ce")
-    if packages == "docker-ce" and (image == "al2023"):
-        place = (*loc, "docker", "packages") if loc else ("docker", "packages")
-        yield Finding("E052", place, "docker-ce has no packages for al2023", "write packages: distro")
+        yield Finding("E052", _written(layers, "version"), what, "remove the version, or write packages: docker-ce")
+    if packages == "docker-ce" and image == "al2023":
+        what = "docker-ce has no packages for al2023"
+        yield Finding("E052", _written(layers, "packages"), what, "write packages: distro")
+
+
+def _written(layers: tuple[Layered, ...], key: str) -> Loc:
+    """Where a key of `docker` stands, the nearest place that has it."""
+    loc = next((loc for loc, layer in layers if key in layer.get("docker", {})), layers[0][0])
+    return (*loc, "docker", key)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Iterator
+from functools import lru_cache
 
 from bootstrap.inventory.draft import Draft
 from bootstrap.inventory.problem import Finding, Loc
@@ -27,7 +28,8 @@ def check(draft: Draft) -> Iterator[Finding]:
     """Every overlay range against everything before it: each pair is told once."""
     swarm = draft.file.swarm or SwarmBlock()
     yield from _pool(swarm)
-    pool = Range(swarm.address_pool, "the overlay networks", POOL)
+    written = "address_pool" in swarm.model_fields_set
+    pool = Range(swarm.address_pool, "the overlay networks", POOL if written else None)
     taken = [*TAKEN, *(draft.provider.ranges(draft) if draft.provider else ())]
     yield from _against(pool, taken)
     taken.append(pool)
@@ -47,21 +49,26 @@ def _pool(swarm: SwarmBlock) -> Iterator[Finding]:
 
 
 def _against(one: Range, taken: list[Range]) -> Iterator[Finding]:
-    mine = ipaddress.ip_network(one.cidr)
+    mine = _network(one.cidr)
     for other in taken:
-        if mine.overlaps(ipaddress.ip_network(other.cidr)):
+        if mine.overlaps(_network(other.cidr)):
             what = f"{one.cidr} ({one.owner}) overlaps {other.cidr} ({other.owner})"
-            yield Finding("E040", one.loc or POOL, what, "choose ranges that share no address")
+            yield Finding("E040", one.loc or other.loc or POOL, what, "choose ranges that share no address")
 
 
 def _hosts(draft: Draft, pool: Range) -> Iterator[Finding]:
-    network = ipaddress.ip_network(pool.cidr)
+    network = _network(pool.cidr)
     for loc, host in draft.hosts():
         for key in ("address", "advertise"):
             value = getattr(host, key)
             if value and _inside(value, network):
                 what = f"{value} is inside {pool.cidr} ({pool.owner})"
                 yield Finding("E040", (*loc, key), what, "choose another swarm.address_pool")
+
+
+@lru_cache(maxsize=4096)  # a thousand networks are compared each with each
+def _network(cidr: str) -> ipaddress.IPv4Network | ipaddress.IPv6Network:
+    return ipaddress.ip_network(cidr)
 
 
 def _inside(value: str, network: ipaddress.IPv4Network | ipaddress.IPv6Network) -> bool:

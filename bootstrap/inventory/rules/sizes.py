@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from operator import itemgetter
 
 from bootstrap.inventory.draft import Draft, Group
 from bootstrap.inventory.problem import Finding, Loc
@@ -15,18 +16,19 @@ MAX_MANAGERS = 9
 
 def check(draft: Draft) -> Iterator[Finding]:
     """The sizes of all groups."""
-    total = 0
+    sizes: list[tuple[int, Loc]] = [(0, ())]
     for name, loc, group in draft.groups():
         yield from _by_hosts(draft, loc, group)
         if isinstance(group, PoolBlock):
             yield from _name(name, loc)
-            yield from _pool(loc, group)
-            total += group.max or group.count or 0
+            if group.hosts is None and not (draft.provider and draft.provider.by_hosts):
+                yield from _pool(loc, group)
         else:
             yield from _managers(draft, loc, group)
-        total += len(group.hosts or ())
+        sizes.append((len(group.hosts or ()) or getattr(group, "max", None) or group.count or 0, loc))
+    total, (_, largest) = sum(size for size, _ in sizes), max(sizes, key=itemgetter(0))
     if total > MAX_MACHINES:
-        yield Finding("E080", ("pools",), f"{total} machines", f"a swarm of at most {MAX_MACHINES} is supported")
+        yield Finding("E080", largest, f"{total} machines", f"a swarm of at most {MAX_MACHINES} is supported")
 
 
 def _by_hosts(draft: Draft, loc: Loc, group: Group) -> Iterator[Finding]:
@@ -71,8 +73,6 @@ def _name(name: str, loc: Loc) -> Iterator[Finding]:
 
 def _pool(loc: Loc, pool: PoolBlock) -> Iterator[Finding]:
     limits = [key for key in ("min", "max", "desired") if getattr(pool, key) is not None]
-    if pool.hosts is not None:
-        return
     if pool.count is not None:
         for key in limits:
             yield Finding("E037", (*loc, key), f"'{key}' beside 'count'", "give count, or min and max")

@@ -12,7 +12,7 @@ from bootstrap.inventory.redaction import shown
 T = TypeVar("T")
 
 # Lists of the file become tuples, so that settings are frozen all the way down.
-Several = Annotated[tuple[T, ...], Field(strict=False, max_length=20_000)]
+Several = Annotated[tuple[T, ...], Field(strict=False, max_length=100_000)]
 
 
 class Block(BaseModel):

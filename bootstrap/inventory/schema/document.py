@@ -37,8 +37,10 @@ class Inventory(Layer):
     tokens: TokensBlock | None = Field(default=None, description="Rotation of the join tokens.")
     backup: BackupBlock | None = Field(default=None, description="Backups of the swarm's state.")
     managers: ManagersBlock | None = Field(default=None, description="The swarm's managers.")
-    pools: dict[PoolName, PoolBlock] | None = Field(default=None, description="Worker pools by name.")
-    networks: dict[NetworkName, NetworkBlock] | None = Field(default=None, description="Overlay networks by name.")
+    pools: dict[PoolName, PoolBlock] | None = Field(default=None, max_length=1000, description="Worker pools by name.")
+    networks: dict[NetworkName, NetworkBlock] | None = Field(
+        default=None, max_length=1000, description="Overlay networks by name."
+    )
     stacks: dict[StackName, Annotated[StackBlock, _STACK_PATH]] | None = Field(
         default=None, description="Compose stacks by name."
     )
@@ -65,22 +67,27 @@ def json_schema() -> dict[str, Any]:
 def _with_variables(node: Any) -> Any:
     """The schema as the loader reads: `${VAR}` in any scalar, and no null, which pydantic adds for "not given"."""
     if isinstance(node, list):
-        return [_with_variables(one) for one in node if one != {"type": "null"}]
+        return [_with_variables(one) for one in node]
     if not isinstance(node, dict):
         return node
-    kept = {key: _below(key, value) for key, value in node.items() if key != "title"}
-    if kept.get("default", 0) is None:
-        del kept["default"]
+    kept = {key: _below(key, value) for key, value in _without_null(node).items() if key != "title"}
     if "patternProperties" in kept:
         kept["additionalProperties"] = False
-    if len(kept.get("anyOf", ())) == 1:
-        return {**kept.pop("anyOf")[0], **kept}
     if isinstance(kept.get("pattern"), str):
         return {**kept, "pattern": rf"{kept['pattern']}|\$\{{"}
     if kept.get("type") in ("integer", "boolean", "number") or "enum" in kept or "const" in kept:
         told = {key: kept.pop(key) for key in ("description", "default") if key in kept}
         return {**told, "anyOf": [kept, {"type": "string", "pattern": r"\$\{"}]}
     return kept
+
+
+def _without_null(node: dict[str, Any]) -> dict[str, Any]:
+    """Of "this or null" only this, and no null as a default."""
+    rest = {key: value for key, value in node.items() if key != "anyOf" and not (key == "default" and value is None)}
+    forms = [one for one in node.get("anyOf", ()) if one != {"type": "null"}]
+    if len(forms) == 1:
+        return {**forms[0], **rest}
+    return {**rest, "anyOf": forms} if forms else rest
 
 
 def _below(key: str, value: Any) -> Any:

@@ -10,7 +10,7 @@ from pydantic_core import CoreSchema
 from bootstrap.inventory.schema.addresses import AnyCidr, HostAddress, HostKey, NodeAddress
 from bootstrap.inventory.schema.block import Block, Several, bad, expected
 from bootstrap.inventory.schema.layer import Layer
-from bootstrap.inventory.schema.texts import Form, Line, UserName, ZoneName
+from bootstrap.inventory.schema.texts import Form, Line, UserName, VariableName, ZoneName
 
 MAX_MACHINES = 10_000
 
@@ -54,8 +54,10 @@ class SpotBlock(Block):
     def _short(cls, value: object) -> object:
         if isinstance(value, bool):
             return {"percent": 100 if value else 0}
-        if not isinstance(value, str):
+        if isinstance(value, dict):
             return value
+        if not isinstance(value, str):
+            raise expected("true, a share or a map", value, "write it as in 70%")
         number = value.removesuffix("%")
         if number == value or not number.isascii() or not number.isdigit() or len(number) > 3 or int(number) > 100:
             raise bad("E022", "expected true, a share or a map", "write it as in 70%")
@@ -118,7 +120,9 @@ class StackBlock(Block):
     """A compose stack. Shorter: the path of its one file."""
 
     files: Several[Line] = Field(min_length=1, description="Compose files, from the inventory's directory.")
-    env: dict[str, str] | None = Field(default=None, description="Variables for the files; values are strings.")
+    env: dict[VariableName, str] | None = Field(
+        default=None, description="Variables for the files; values are strings."
+    )
 
     @model_validator(mode="before")
     @classmethod

@@ -61,7 +61,9 @@ ClusterName = Annotated[
     str, Form("E023", _NAME % 30, "cluster name", _NAME_HINT % 32 + ": it is part of host and cloud names")
 ]
 PoolName = Annotated[str, Form("E023", _NAME % 20, "pool name", _NAME_HINT % 22 + ": it is part of host names")]
-ZoneName = Annotated[str, Form("E034", _NAME % 18, "zone name", _NAME_HINT % 20)]
+ZoneName = Annotated[
+    str, Form("E034", "[a-z0-9]([a-z0-9-]{0,18}[a-z0-9])?", "zone name", "use a to z, 0 to 9 and dashes, at most 20")
+]
 NetworkName = Annotated[
     str, Form("E023", "[a-z0-9][a-zA-Z0-9_.-]{0,62}", "network name", "use letters, digits, dots, dashes, at most 63")
 ]

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
-from bootstrap.agent.control import new, swap
+from bootstrap.agent.control import DESTROYED, new, swap
+from bootstrap.agent.errors import AgentError
 from bootstrap.agent.store import ABSENT
 from bootstrap.agent.store.directory import DirectoryStore
 from bootstrap.errors import BootstrapError
@@ -46,14 +48,15 @@ class Control(Resource):
             )
         make_store(store_dir(self.name))
         empty = new(fabric.uid, self.name, managers_target=self.managers_target, pools={}, timers={})
-        open_store(self.name).swap(
-            {**empty, **self._wanted(), "updated_by": "cli", "updated_at": records.now()}, ABSENT
-        )
+        with told(self.name):
+            open_store(self.name).swap(
+                {**empty, **self._wanted(), "updated_by": "cli", "updated_at": records.now()}, ABSENT
+            )
 
     def update(self, old: Self) -> None:
         """Swap in the new targets; the nodes write too, so a lost race is tried again."""
         del old
-        swap(open_store(self.name), lambda current: {**current, **self._wanted()}, by="cli")
+        change(self.name, lambda current: {**current, **self._wanted()})
 
     def delete(self) -> None:
         """Remove the store; the hosts that read it are gone by now."""
@@ -87,7 +90,34 @@ def read(cluster: str) -> dict[str, Any] | None:
     """The control object as it stands, or None."""
     if not store_dir(cluster).is_dir():
         return None
-    return open_store(cluster).read()[0] or None
+    with told(cluster):
+        return open_store(cluster).read()[0] or None
+
+
+def change(cluster: str, how: Callable[[dict[str, Any]], dict[str, Any]]) -> None:
+    """Swap the control object for `how` of it, however often that takes."""
+    with told(cluster):
+        swap(open_store(cluster), how, by="cli")
+
+
+@contextmanager
+def told(cluster: str) -> Iterator[None]:
+    """The store's errors in our words."""
+    try:
+        yield
+    except AgentError as error:
+        raise BootstrapError(
+            f"the control object: {error}",
+            where=cluster,
+            fix="run the command again; if it stays, look at the disk of this machine",
+            code=error.code,
+        ) from error
+
+
+def retire(cluster: str) -> None:
+    """The tombstone: what is half taken down is never taken for a cluster."""
+    if read(cluster) is not None:
+        change(cluster, lambda current: {**current, "phase": DESTROYED})
 
 
 def store_dir(cluster: str) -> Path:

@@ -102,7 +102,12 @@ class LocalProvider:
 
     def control(self) -> Mapping[str, Any] | None:
         """The control object, or None."""
+        preflight.check_root()
         return control.read(self.cluster.name)
+
+    def retire(self) -> None:
+        """Write DESTROYED into the control object; a cluster without one has nothing to mark."""
+        control.retire(self.cluster.name)
 
     def runner(self, instance: Instance) -> Runner:
         """Into the host's namespaces: it works before its sshd does."""

@@ -132,7 +132,7 @@ def test_logs_tell_the_join(invoke: Invoke, running: World, file: Path) -> None:
     result = invoke("logs", file, "prod-web-1")
 
     assert result.exit_code == 0
-    assert "== prod-web-1: journal ==\njoin: refused <redacted>" in result.stdout
+    assert "== prod-web-1: joining ==\njoin: refused <redacted>" in result.stdout
     assert any("docker-swarm-join.service" in line for line in running.log)
 
 

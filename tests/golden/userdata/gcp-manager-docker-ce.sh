@@ -195,28 +195,29 @@ agent() {
 }
 
 checksum_of() {
-  sum=$(sha256sum <"$root$1" 2>/dev/null) || return 0
+  sum=$(sha256sum "$root$1" 2>/dev/null) || return 0
   echo "${sum%% *}"
 }
 
 units() {
   put 0644 /etc/systemd/system/bootstrap-boot.service <<'END_OF_UNIT'
 [Unit]
-Description=Swarm node: settings of the engine, before the engine starts
+Description=Swarm node: whose machine is this, and the engine's settings, before the engine starts
 ConditionPathExists=/etc/bootstrap/agent.json
 Wants=network-online.target
 After=network-online.target
 Before=docker.service
 
+# It ends when it is safe to start the engine: a disk of another life must not serve its old swarm again.
 [Service]
 Type=oneshot
 RemainAfterExit=yes
 ExecStart=/usr/bin/python3 -I /usr/local/lib/bootstrap/agent.pyz boot
-TimeoutStartSec=5min
+TimeoutStartSec=infinity
 UMask=0077
 
 [Install]
-WantedBy=multi-user.target
+RequiredBy=docker.service
 END_OF_UNIT
   put 0644 /etc/systemd/system/docker-swarm-join.service <<'END_OF_UNIT'
 # This is `docker swarm join`, or for the machine that founds the cluster `docker swarm init`. It is sent to the
@@ -246,7 +247,6 @@ END_OF_UNIT
   put 0644 /etc/systemd/system/bootstrap-agent.service <<'END_OF_UNIT'
 [Unit]
 Description=Swarm node: keeps itself a member, and the swarm right while it leads
-Wants=docker.service
 After=docker.service docker-swarm-join.service
 StartLimitIntervalSec=0
 

@@ -1,0 +1,92 @@
+"""The swarms that fake engines share, and the oracle's own record of what happened to them."""
+
+from __future__ import annotations
+
+import base64
+import itertools
+import random
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from tests.agent.fake_engine import FakeEngine
+
+DEFAULT_EXPIRY = 7776000000000000
+_ALPHABET = "0123456789abcdefghijklmnopqrstuvwxyz"
+
+
+@dataclass
+class Swarm:
+    id: str
+    spec: dict[str, Any]
+    pool: list[str]
+    subnet_size: int
+    port: int
+    pem: str
+    tokens: dict[str, str]
+    nodes: dict[str, dict[str, Any]] = field(default_factory=dict)
+    raft: list[str] = field(default_factory=list)  # node ids that hold a seat; the first that is reachable leads
+    configs: dict[str, dict[str, Any]] = field(default_factory=dict)
+    networks: dict[str, dict[str, Any]] = field(default_factory=dict)
+    services: list[dict[str, Any]] = field(default_factory=list)
+    tasks: list[dict[str, Any]] = field(default_factory=list)
+    version: int = 10
+    demoting: set[str] = field(default_factory=set)
+
+
+class World:
+    """All engines of a test, and what really happened: the oracle's own record."""
+
+    def __init__(self, seed: int = 1) -> None:
+        self.engines: list[FakeEngine] = []
+        self.swarms: dict[str, Swarm] = {}
+        self.log: list[tuple[str, ...]] = []
+        self._random = random.Random(seed)
+        self._count = itertools.count(1)
+
+    def word(self, length: int = 25) -> str:
+        return "".join(self._random.choice(_ALPHABET) for _ in range(length))
+
+    def number(self) -> int:
+        return next(self._count)
+
+    def token(self) -> str:
+        return f"SWMTKN-1-{self.word(50)}-{self.word(25)}"
+
+    def pem(self) -> str:
+        body = base64.b64encode(self.word(60).encode()).decode()
+        return f"-----BEGIN CERTIFICATE-----\n{body}\n-----END CERTIFICATE-----\n"
+
+    def make(self, body: dict[str, Any], default: bool) -> Swarm:
+        spec = {
+            "CAConfig": {"NodeCertExpiry": DEFAULT_EXPIRY},
+            "EncryptionConfig": {"AutoLockManagers": False},
+            "Name": "default",
+        }
+        swarm = Swarm(
+            self.word(),
+            spec if default else {**spec, **body["Spec"]},
+            ["10.0.0.0/8"] if default else body["DefaultAddrPool"],
+            24 if default else body["SubnetSize"],
+            4789 if default else body["DataPathPort"],
+            self.pem(),
+            {"Worker": self.token(), "Manager": self.token()},
+        )
+        self.swarms[swarm.id] = swarm
+        return swarm
+
+    def at(self, address: str) -> FakeEngine | None:
+        return next((one for one in self.engines if f"{one.address}:2377" == address and one.reachable), None)
+
+    def engine_of(self, node_id: str) -> FakeEngine | None:
+        return next((one for one in self.engines if one.node_id == node_id), None)
+
+    def alive(self, swarm: Swarm, node_id: str) -> bool:
+        engine = self.engine_of(node_id)
+        return engine is not None and engine.reachable and engine.state == "active" and engine.home is swarm
+
+    def quorate(self, swarm: Swarm) -> bool:
+        return sum(self.alive(swarm, one) for one in swarm.raft) >= len(swarm.raft) // 2 + 1
+
+    def leader(self, swarm: Swarm) -> str:
+        return next((one for one in swarm.raft if self.alive(swarm, one)), "") if self.quorate(swarm) else ""

@@ -1,0 +1,68 @@
+"""What is reaped, and all that is not."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bootstrap.agent import control as rules
+from bootstrap.agent.metadata import MetadataUnavailable
+from tests.agent.fakes import Cluster
+
+
+@pytest.fixture
+def formed(tmp_path: Path) -> Cluster:
+    cluster = Cluster(tmp_path, managers=3, workers=2)
+    cluster.run(60)
+    return cluster
+
+
+def test_ghost_worker_is_reaped(formed: Cluster) -> None:
+    """A worker whose instance is terminated is removed after `dead`."""
+    formed.terminate("i-05")
+    formed.run(60)
+    assert "i-05" not in formed.nodes()
+
+
+def test_silence_of_the_cloud_is_no_absence(formed: Cluster) -> None:
+    """A Down worker stays as long as the cloud does not say that it is gone."""
+    formed.terminate("i-05")
+    for host in formed.hosts.values():
+        host.metadata.machines = _silent  # type: ignore[method-assign]
+    formed.run(120)
+    assert "i-05" in formed.nodes()
+
+
+def _silent() -> Any:
+    raise MetadataUnavailable("HTTP 500")
+
+
+def test_running_worker_that_is_down_stays(formed: Cluster) -> None:
+    """Down alone never removes a node."""
+    formed.hosts["i-05"].engine.up = False
+    formed.run(300)
+    assert "i-05" in formed.nodes()
+
+
+def test_many_dead_stop_the_reaper(tmp_path: Path) -> None:
+    """When more than 40 % of the nodes look dead nothing is reaped."""
+    cluster = Cluster(tmp_path, managers=1, workers=4)
+    cluster.run(60)
+    for instance in ("i-02", "i-03", "i-04"):
+        cluster.terminate(instance)
+    cluster.run(120)
+    assert len(cluster.nodes()) == 5
+
+
+def test_removed_node_joins_anew(formed: Cluster) -> None:
+    """A worker that was thawed after its removal reads so in the control object, and joins again."""
+    engine = formed.hosts["i-05"].engine
+    old = engine.node_id
+    swarm = formed.world.swarms[formed.control["swarm_id"]]
+    del swarm.nodes[old]
+    rules.swap(formed.store, lambda now: rules.forget(now, old), "test")
+    formed.run(30)
+    assert engine.node_id not in ("", old)
+    assert formed.nodes()["i-05"]["Spec"]["Availability"] == "active"

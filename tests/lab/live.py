@@ -1,0 +1,156 @@
+"""Real clusters for the lab tests, and what a cluster leaves on the machine."""
+
+from __future__ import annotations
+
+import socket
+import subprocess
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from bootstrap.errors import BootstrapError
+from bootstrap.lab import address, fabric, host, image, network, paths, records
+from bootstrap.lab.records import FabricRecord, GroupRecord, HostRecord
+from bootstrap.lab.runner import HostRunner
+from bootstrap.remote.runner import Result
+
+# Counts its own runs in a file that only a new disk forgets; `done` is gone after each reboot.
+USER_DATA = """\
+#cloud-config
+runcmd:
+- systemctl enable --now docker.service
+- echo run >>/var/lib/runs
+- touch /run/done
+"""
+# A container image out of the host's own files: nothing is downloaded.
+TINY = """\
+bins="/usr/bin/sleep /usr/bin/ping /usr/bin/getent"
+libs=$(ldd $bins | grep -o '/[^ ]*' | grep -v :$ | sed 's,^/lib,/usr/lib,' | sort -u)
+tar -chf - $bins $libs /etc/nsswitch.conf /usr/lib/*/libnss_files* 2>/dev/null | tar -xf - -C "$(mktemp -d /tmp/tiny.XXX)"
+cd /tmp/tiny.* && ln -s usr/lib lib && ln -s usr/lib64 lib64 && ln -s usr/bin bin
+tar -cf - . | docker import - tiny:1
+"""
+
+
+class Live:
+    """One cluster with a fabric and hosts of one image, in its own state folder."""
+
+    def __init__(self, cluster: str, name: str = "debian-13") -> None:
+        self.cluster = cluster
+        self.image = name
+        image.ensure(name, print)
+        self.fabric: FabricRecord = fabric.create(cluster, "u-1", avoid=["10.200.0.0/16"])
+        self.hosts: list[HostRecord] = []
+
+    def add(self, slot: int) -> HostRecord:
+        """A host that is made and booted, with the user-data above."""
+
+        def make(found: str) -> HostRecord:
+            return HostRecord(
+                instance=host.new_instance(), hostname=f"{self.cluster}-web-{slot}", cluster=self.cluster, uid="u-1",
+                group=f"{self.cluster}-pool-web", slot=slot, role="worker", pool="web", zone="a", address=found,
+                mac=address.mac(found), image=self.image, template="t", memory=1 << 30, created=records.now(),
+            )  # fmt: skip
+
+        folder = paths.cluster_dir(self.cluster)
+        records.save_group(folder, GroupRecord(f"{self.cluster}-pool-web", "web", "worker", "", slot))
+        record = address.claim(self.cluster, make)
+        (host.folder(record) / "user-data").write_text(USER_DATA)
+        host.create(record)
+        host.boot(record)
+        self.hosts.append(record)
+        return record
+
+    def down(self) -> None:
+        """Remove the cluster, as often as one likes."""
+        fabric.destroy(self.cluster)
+        records.remove(paths.cluster_dir(self.cluster) / "groups")
+
+
+def sh(record: HostRecord, script: str, timeout: float = 60.0) -> Result:
+    """Run a shell script in a host."""
+    return HostRunner(record).run(["sh", "-c", script], timeout=timeout)
+
+
+def said(record: HostRecord, script: str) -> str:
+    """What a shell script in a host prints; it must succeed."""
+    result = sh(record, script)
+    assert result.code == 0, f"{script}: {result.stdout}{result.stderr}"
+    return result.stdout.strip()
+
+
+def until(what: Callable[..., object], *about: object, timeout: float = 60.0) -> float:
+    """Wait until it is true of these; how long that took, in seconds."""
+    began = time.monotonic()
+    while not what(*about):
+        assert time.monotonic() - began < timeout, f"still not so after {timeout:g} s"
+        time.sleep(0.05)
+    return time.monotonic() - began
+
+
+def engine(record: HostRecord) -> bool:
+    """Whether its Docker engine answers."""
+    return host.ready(record) and sh(record, "test -e /run/docker.sock && docker info >/dev/null 2>&1").code == 0
+
+
+def settled(record: HostRecord) -> bool:
+    """Whether its systemd has started everything."""
+    return sh(record, "systemctl is-system-running").stdout.strip() not in {"starting", "initializing"}
+
+
+def rebooted(record: HostRecord, before: str) -> bool:
+    """Whether it is in another boot than `before`; a host in between is not."""
+    try:
+        return boot_id(record) not in {"", before}
+    except BootstrapError:
+        return False
+
+
+def booted(record: HostRecord) -> bool:
+    """Whether its user-data has run to the end."""
+    return (Path("/proc") / str(host.init_pid(record)) / "root/run/done").exists()
+
+
+def boot_id(record: HostRecord) -> str:
+    """The boot that it is in, or "" while it has none."""
+    return sh(record, "cat /proc/sys/kernel/random/boot_id").stdout.strip() if host.ready(record) else ""
+
+
+def greets(record: HostRecord) -> bool:
+    """Whether sshd answers from this machine."""
+    try:
+        with socket.create_connection((record.address, 22), 1) as connection:
+            return connection.recv(4) == b"SSH-"
+    except OSError:
+        return False
+
+
+def traces(root: Path, *clusters: str) -> set[str]:
+    """Everything on this machine that is of these clusters: one line each."""
+    words = [str(root), *(paths.namespace_prefix(one) for one in clusters), *(network.cable(one) for one in clusters)]
+    words += [f"bootstrap-{one} " for one in clusters] + [f"/bootstrap/{one}" for one in clusters]
+    seen = [
+        *(f"process {one}" for one in _processes()),
+        *(f"mount {one}" for one in Path("/proc/self/mountinfo").read_text().splitlines()),
+        *(f"namespace {one}" for one in paths.NAMESPACES.glob("*")),
+        *(f"link {one}" for one in _output("ip", "-o", "link")),
+        *(f"rule {one}" for one in _output("nft", "list", "ruleset")),
+        *(f"cgroup {one}" for one in Path("/sys/fs/cgroup").glob("**/bootstrap/*")),
+        *(f"file {one}" for one in root.rglob("*")),
+    ]
+    return {line for line in seen if any(word in line for word in words)}
+
+
+def _processes() -> list[str]:
+    found = []
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            command = (folder / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
+            found.append(f"{folder.name} {command} {(folder / 'cgroup').read_text()}")
+        except OSError:  # ended meanwhile
+            continue
+    return found
+
+
+def _output(*argv: str) -> list[str]:
+    return subprocess.run(argv, capture_output=True, text=True, check=True).stdout.splitlines()
