@@ -10,9 +10,8 @@ SEED     ?= 1
 PACKAGES := ca-certificates debian-archive-keyring iproute2 mmdebstrap nftables openssh-client procps python3-venv util-linux
 
 # Root where root is needed, and nowhere else. The caller's own settings go along.
-KEEP     := BOOTSTRAP_CACHE_DIR,BOOTSTRAP_LOCAL_DIR,http_proxy,https_proxy,no_proxy,HTTP_PROXY,HTTPS_PROXY,NO_PROXY
+KEEP     := BOOTSTRAP_CACHE_DIR,BOOTSTRAP_LOCAL_DIR,PYTHONDONTWRITEBYTECODE,http_proxy,https_proxy,no_proxy,HTTP_PROXY,HTTPS_PROXY,NO_PROXY
 ROOT     := $(if $(filter 0,$(shell id -u)),,sudo --preserve-env=$(KEEP))
-# Nothing that belongs to root is left in your checkout.
 PYTEST    = $(ROOT) env PYTHONDONTWRITEBYTECODE=1 HYPOTHESIS_STORAGE_DIRECTORY=/tmp/bootstrap-hypothesis \
             .venv/bin/pytest -p no:cacheprovider
 
@@ -21,10 +20,15 @@ RUN      := .venv/.run-$(WANTED)
 DEV      := .venv/.dev-$(WANTED)
 
 .DEFAULT_GOAL := help
-.PHONY: help up down test unit lint e2e bench fuzz chaos packages
+.PHONY: help setup up down test unit lint e2e bench fuzz chaos packages
 
 help: ## this list
 	@grep -hE '^[a-z0-9]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
+
+setup: $(RUN) ## what `up` needs and this machine lacks
+
+# Nothing that belongs to root is left in your checkout.
+up down: export PYTHONDONTWRITEBYTECODE := 1
 
 up: $(RUN) ## a cluster of real Docker engines on this machine
 	$(ROOT) .venv/bin/bootstrap up $(FILE) --yes
@@ -79,6 +83,7 @@ $(RUN): | packages
 	@echo 'python -m venv .venv; pip install -e .'
 	@$(PYTHON) -m venv .venv
 	@.venv/bin/pip install --quiet --disable-pip-version-check -e .
+	@.venv/bin/python -m compileall -q bootstrap # by you: root only reads it, and the hosts' services start sooner
 	@touch $@
 
 $(DEV): $(RUN)

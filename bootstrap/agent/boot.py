@@ -8,7 +8,7 @@ import shutil
 
 from . import identity
 from .context import Context, read_file, replace_file
-from .errors import AgentError, Unavailable, log
+from .errors import HEALS, AgentError, explain, log
 from .metadata import Machine
 from .store import Control
 
@@ -17,9 +17,18 @@ _WORKER_PATIENCE = 60.0  # seconds a worker waits for the store: its swarm direc
 
 
 def run(context: Context) -> None:
-    """Prepare this boot. Returns only when it is safe to start the engine."""
+    """Prepare this boot. Returns only when it is safe to start the engine: whatever is in the way is waited for."""
+    while True:
+        try:
+            return _prepare(context)
+        except HEALS as error:  # noqa: PERF203 - without an identity, or on a full disk, nothing safe can be done
+            log(f"waiting: {explain(error)}")
+            context.clock.sleep(2)
+
+
+def _prepare(context: Context) -> None:
     identity.progress(context, identity.BOOT)
-    me = _ask_until_answered(context)
+    me = context.metadata.identity()
     welcome(context, me)
     control = _control(context)
     if control is not None and fenced(control, context, me):
@@ -63,15 +72,6 @@ def write_daemon(context: Context, me: Machine) -> None:
         replace_file(context.paths.daemon, text, 0o644)
 
 
-def _ask_until_answered(context: Context) -> Machine:
-    while True:  # without an identity nothing safe can be done
-        try:
-            return context.metadata.identity()
-        except Unavailable as error:  # noqa: PERF203 - it is asked until it answers
-            log(f"waiting for the metadata service: {error.what}")
-            context.clock.sleep(2)
-
-
 def _control(context: Context) -> Control | None:
     """The control object; a manager with a raft log waits for it, everybody else goes on after a while."""
     patient = context.role == "manager" and os.path.isdir(context.swarm_dir)
@@ -79,7 +79,7 @@ def _control(context: Context) -> Control | None:
     while patient or (os.path.isdir(context.swarm_dir) and context.clock.now() < end):
         try:
             return context.store.read()[0]
-        except AgentError as error:  # noqa: PERF203 - likewise
+        except AgentError as error:  # noqa: PERF203 - it is asked until it answers
             log(f"waiting for the store: {error.what}")
             context.clock.sleep(2)
     return None

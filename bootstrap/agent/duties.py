@@ -100,12 +100,31 @@ def _labels(node: Node, machine: Machine, pool: dict[str, str]) -> dict[str, str
 
 def ghosts(control: Control, nodes: list[Node], machines: Machines, history: History, now: float) -> list[Node]:
     """Nodes without a raft seat that are Down for long and whose machine is surely not coming back as this node."""
-    down = [node for node in nodes if node.state == "down"]
-    if len(down) > max(1, _TOO_MANY * len(nodes)):
+    if too_many_dead(nodes):
         return []
+    down = [node for node in nodes if node.state == "down"]
     limit = rules.timer(control, "dead")
     gone = proven_gone(control, nodes, machines) | _half_removed(control, nodes)
     return [one for one in down if not one.member and one.id in gone and history.bad_for(one.id, now) >= limit]
+
+
+def too_many_dead(nodes: list[Node]) -> bool:
+    """True when so many machines look dead that the view rather is broken; a machine counts once, and not if it is up."""
+    up, every = ({one.instance or one.id for one in nodes if one.state != "down" or all_} for all_ in (False, True))
+    return len(every - up) > max(1, _TOO_MANY * len(every))
+
+
+def demoted(control: Control, nodes: list[Node], machines: Machines) -> list[Node]:
+    """Managers' nodes that lost only their role, by hand or by a removal that did not end, while managers are too few."""
+    lost = _half_removed(control, nodes)
+    if control.get("change") or sum(node.member for node in nodes) >= control["managers_target"]:
+        return []
+    return [one for one in nodes if one.id in lost and one.state == "ready" and _is_manager(one, machines)]
+
+
+def _is_manager(node: Node, machines: Machines) -> bool:
+    machine = _machine_of(node, machines)
+    return machine is not None and (machine.role, machine.state) == ("manager", "running") and HOLD not in node.labels
 
 
 def _half_removed(control: Control, nodes: list[Node]) -> set[str]:

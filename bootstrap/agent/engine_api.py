@@ -13,6 +13,7 @@ from urllib.parse import quote, urlencode
 from .errors import AgentError
 
 SOCKET = "/var/run/docker.sock"
+NEWEST = "1.52"  # of the versions of the API that this was tried with
 DEADLINE = 25.0  # seconds; the longest answer that swarm itself gives takes 20
 
 # The engine's own words, exactly as measured, and what they mean to us. The first match wins.
@@ -87,8 +88,8 @@ class Engine:
     def request(self, method: str, path: str, body: Any = None, **query: Any) -> Any:
         """The decoded JSON answer, or None when it is empty. `query` values that are None are left out."""
         if not self._version:
-            self._version = self._send("GET", "/_ping", None)[1] or "1.41"
-        text = urlencode({key: _text(value) for key, value in query.items() if value is not None})
+            self._version = _negotiated(self._send("GET", "/_ping", None)[1])
+        text = urlencode({key: value for key, value in query.items() if value is not None})
         raw, _ = self._send(method, f"/v{self._version}{path}" + (f"?{text}" if text else ""), body)
         try:
             return json.loads(raw) if raw.strip() else None
@@ -172,8 +173,9 @@ def _read(connection: http.client.HTTPConnection, response: http.client.HTTPResp
         parts.append(part)
 
 
-def _text(value: Any) -> str:
-    return str(value)
+def _negotiated(theirs: str) -> str:
+    """The newest that both know: a later engine still answers in the form that this was written for."""
+    return min(theirs or "1.41", NEWEST, key=lambda version: [int(part) for part in version.split(".")])
 
 
 def _message(raw: bytes) -> str:

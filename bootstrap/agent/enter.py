@@ -14,7 +14,8 @@ from .store import Control, StoreUnavailable
 
 _TOKEN = re.compile(r"SWMTKN-[12]-[0-9a-z]{30,60}-[0-9a-z]{20,40}")
 PENDING_LIMIT = 60.0  # seconds that the engine may go on by itself after its own time-out
-_NEXT_ADDRESS = ("unreachable", "pending")
+# What no other manager would answer differently.
+_FINAL = ("stale_token", "wrong_ca", "bad_token", "in_swarm", "dial_back", "disk", "locked", "down")
 _FLOORS = {"dial_back": 60.0, "no_quorum": 30.0, "bad_token": 10.0, "disk": 30.0}
 
 
@@ -38,7 +39,7 @@ class _Attempt(NamedTuple):
 def attempt(context: Context, control: Control, me: Machine) -> None:
     """Join the published swarm. Raises Refusal, or StoreUnavailable when the token cannot be read."""
     token = _token(context, control, me.role)
-    identity.remember(context, epoch=control["epoch"])
+    identity.remember(context, epoch=control["epoch"], node_id="")  # the identity that comes is another
     availability = context.config.get("availability", "active") if me.role == "manager" else "drain"
     one = _Attempt(context, me, token, availability)
     addresses = [manager["address"] for manager in control["managers"] if manager["instance"] != me.instance]
@@ -50,7 +51,7 @@ def attempt(context: Context, control: Control, me: Machine) -> None:
         except EngineError as error:  # noqa: PERF203 - one more manager is tried for each
             log(f"join by {address}: {error.what}")
             last = Refusal(error, error.kind)
-            if error.kind not in _NEXT_ADDRESS:
+            if error.kind in _FINAL:
                 break
     raise last
 

@@ -21,7 +21,7 @@ _TRIES = 5
 def init(context: Context, control: Control, me: Machine) -> None:
     """Make a swarm of this one node. It counts for nothing until it is published."""
     wanted = context.config["swarm"]
-    identity.remember(context, epoch=control["epoch"])
+    identity.remember(context, epoch=control["epoch"], node_id="")
     body = {
         **addresses(me),
         "DataPathPort": wanted["data_path_port"],

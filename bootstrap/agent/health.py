@@ -28,6 +28,8 @@ class History:
     def add(self, now: float, nodes: Iterable[Node]) -> None:
         """Take one sample."""
         nodes = list(nodes)
+        if self._samples and now - self._samples[-1][0] > 3 * self.pause:
+            self._bad_since, self.leader = {}, ""  # nobody looked meanwhile: what was seen before tells nothing
         self._samples.append((now, frozenset(node.id for node in nodes if node.member and node.well)))
         while self._samples and self._samples[0][0] < now - self.window - self.pause / 2:
             self._samples.popleft()

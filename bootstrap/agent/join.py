@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from . import control as rules
-from .local import Local, is_ours
+from .local import Local, is_ours, remembers
 from .metadata import GONE, Machine
 from .store import Control
 
@@ -31,15 +31,15 @@ def next_step(control: Control, local: Local, me: Machine, claim_is_stale: bool 
         return Step(WAIT, "there is no control object")
     if control["uid"] != me.uid:
         return Step(WAIT, "the control object is another cluster's")
-    if local.state == "locked":
-        return Step(UNLOCK, "the engine is locked")
     if phase == rules.FORMED:
         return _formed(control, local, me)
+    if phase not in (rules.CLAIMED, rules.EMPTY):
+        return Step(WAIT, f"the cluster is {phase}")
+    if local.joined[0] == me.uid:
+        return Step(WAIT, "this machine was in the published swarm, of which the control object knows nothing")
     if phase == rules.CLAIMED and rules.held_by(control, me.instance):
         return _claimed_by_me(local)
-    if phase in (rules.CLAIMED, rules.EMPTY):
-        return _unformed(control, local, me, claim_is_stale)
-    return Step(WAIT, f"the cluster is {phase}")
+    return _unformed(control, local, me, claim_is_stale)
 
 
 def _claimed_by_me(local: Local) -> Step:
@@ -48,6 +48,8 @@ def _claimed_by_me(local: Local) -> Step:
     if local.state == "active":
         usable = local.control_available
         return Step(PUBLISH, "our swarm is made") if usable else Step(WIPE, "it is a worker of some other swarm")
+    if local.state in ("error", "locked"):
+        return Step(WIPE, f"a swarm that nobody else knows is {local.state}: it is made anew")
     return Step(WAIT, f"the engine's swarm is {local.state}: {local.error}")
 
 
@@ -71,11 +73,13 @@ def _formed(control: Control, local: Local, me: Machine) -> Step:
         return Step(WIPE, removed)
     if local.state == "active":
         return _member(control, local, me)
+    known = _known(control, local, me)
     if local.state == "pending":
-        known = _known(control, local)
         return Step(WAIT, "no manager answers yet") if known else Step(PENDING, "the join is under way")
-    if not _known(control, local):
+    if not known:
         return Step(WIPE, f"a join that never ended well: {local.error}")
+    if local.state == "locked":
+        return Step(UNLOCK, "the engine is locked")
     if "certificates have expired" in local.error and me.role == "worker":
         return Step(WIPE, "its certificate expired while it was off")
     return Step(WAIT, f"the engine's swarm is {local.state}: {local.error}")
@@ -91,9 +95,11 @@ def _member(control: Control, local: Local, me: Machine) -> Step:
     return Step(DONE, "a member of the published swarm")
 
 
-def _known(control: Control, local: Local) -> bool:
+def _known(control: Control, local: Local, me: Machine) -> bool:
     """True for a full member, whose data must not be thrown away only because nobody answers it."""
-    return local.was_member or local.node_id in {one["node_id"] for one in control["managers"]}
+    if not local.node_id and (control["seats"].get(me.instance) or {}).get("node_id"):
+        return True
+    return remembers(control, local) or local.node_id in {one["node_id"] for one in control["managers"]}
 
 
 def _enter(control: Control, me: Machine) -> Step:
@@ -113,7 +119,7 @@ def _enter(control: Control, me: Machine) -> Step:
 
 def _removed(control: Control, local: Local) -> str | None:
     """Why this node's identity is void, from what the cluster committed: never from silence."""
-    if local.node_id and local.node_id in control.get("removed", []):
+    if (local.node_id or local.joined_as) in control.get("removed", []):
         return "this node was removed from the swarm"
     known = {one["node_id"] for one in control["managers"]}
     if local.control_available and 0 < local.epoch < control["epoch"] and local.node_id not in known:

@@ -34,8 +34,8 @@ class Local(NamedTuple):
 
     @property
     def was_member(self) -> bool:
-        """True when this very node identity was once seen as a full member."""
-        return bool(self.node_id) and self.node_id == self.joined_as
+        """True when this node identity was once a full member. In error the engine tells no id, so memory decides."""
+        return bool(self.joined_as) and self.node_id in ("", self.joined_as)
 
 
 def observe(context: Context) -> Local:
@@ -79,6 +79,11 @@ def is_ours(control: Control, local: Local) -> bool:
         return bool(local.swarm_id == control["swarm_id"])
     if control["ca_digest"] in local.digests:
         return True
+    return remembers(control, local)
+
+
+def remembers(control: Control, local: Local) -> bool:
+    """True when this machine was a full member of the published swarm with the identity that it still has."""
     return local.was_member and local.joined == (control["uid"], control["swarm_id"])
 
 

@@ -12,7 +12,7 @@ from .context import Context, read_file, replace_file
 from .errors import AgentError, Refused, log
 from .health import History
 from .local import observe
-from .metadata import Machine
+from .metadata import Machine, list_machines
 from .nodes import Node
 from .store import Control
 
@@ -78,11 +78,8 @@ def _is_gone(node: Node, found: list[Node], machines: dict[str, Machine] | None)
         return False
     if machines is not None and (node.instance not in machines or machines[node.instance].state == "terminated"):
         return True
-    return any(
-        other.instance == node.instance and other.state == "ready" and other.created > node.created
-        for other in found
-        if other.id != node.id
-    )
+    here = (node.instance, node.address)  # a machine has one identity at a time, and a new one with every join
+    return any((other.instance, other.address) == here and other.created > node.created for other in found)
 
 
 def drain(context: Context, node_id: str, timeout: float, hold: bool = False) -> None:
@@ -112,10 +109,12 @@ def remove(context: Context, node_id: str, timeout: float) -> dict[str, Any]:
     if node is None:
         rules.swap(context.store, lambda now: rules.forget(now, node_id), node_id)
         return {"removed": False, "emptied": True}
-    proven = proven_gone(control, watch.sample(), _machines(context))
+    proven = proven_gone(control, watch.sample(), list_machines(context.metadata))
     if node.member:
         _wait_for_guard(context, watch, control, node_id, proven)
     emptied = node.state != "ready" or _empty(context, node_id, timeout)
+    if node.member:  # the drain may have lasted longer than the samples are good for
+        _wait_for_guard(context, watch, control, node_id, proven)
     take_out(context, node, mine, lambda: watch.refusal(context.store.read()[0], node_id, proven), force=True)
     return {"removed": True, "emptied": emptied}
 
@@ -182,13 +181,6 @@ def _empty(context: Context, node_id: str, timeout: float) -> bool:
         log(f"{node_id}: {error.what}; going on")
         return False
     return True
-
-
-def _machines(context: Context) -> dict[str, Machine] | None:
-    try:
-        return context.metadata.machines()
-    except AgentError:
-        return None
 
 
 def _moves(node: Node) -> bool:

@@ -7,9 +7,9 @@ from typing import Callable, NamedTuple
 from . import control as rules
 from . import enter, form, hooks, identity, join
 from .context import Context, alone
-from .errors import HEALS, Refused, Unavailable, explain, log
+from .errors import HEALS, Refused, explain, log
 from .local import Local, observe
-from .metadata import GONE, Machine
+from .metadata import GONE, Machine, list_machines
 from .store import Control
 
 _POLL = 1.0
@@ -17,22 +17,28 @@ _FIRST, _CAP = 2.0, 60.0  # seconds of jitter after a refused join
 _ALARM = 900.0
 
 
+class Sight(NamedTuple):
+    """What a node decides from."""
+
+    control: Control
+    local: Local
+    me: Machine
+
+
 class Turn(NamedTuple):
-    """The step taken and how many seconds to wait before the next look. `step` is None when nothing could be seen."""
+    """The step taken, what it was decided from, and how many seconds to wait before the next look.
+
+    `step` and `sight` are None when nothing could be seen.
+    """
 
     step: join.Step | None
     pause: float
+    sight: Sight | None = None
 
     @property
     def ended(self) -> bool:
         """Joined, or not wanted any more."""
         return self.step is not None and self.step.action in (join.DONE, join.IDLE)
-
-
-class _Sight(NamedTuple):
-    control: Control
-    local: Local
-    me: Machine
 
 
 class Membership:
@@ -78,14 +84,14 @@ class Membership:
         if step.action in (join.DONE, join.IDLE):
             self._refused, self._waiting_since = 0, self._context.clock.now()
         polls = deed is None or step.action in (join.PENDING, join.UNLOCK, join.WIPE)
-        return Turn(step, _POLL if polls else 0.0)
+        return Turn(step, _POLL if polls else 0.0, sight)
 
-    def _look(self) -> _Sight:
+    def _look(self) -> Sight:
         me = self._context.metadata.identity()
         control, _ = self._context.store.read()
-        return _Sight(control, observe(self._context), me)
+        return Sight(control, observe(self._context), me)
 
-    def _deeds(self) -> dict[str, Callable[[_Sight], None]]:
+    def _deeds(self) -> dict[str, Callable[[Sight], None]]:
         return {
             join.CLAIM: self._claim,
             join.TAKE_OVER: self._take_over,
@@ -103,30 +109,34 @@ class Membership:
     def _swap(self, change: rules.Change, me: Machine) -> None:
         rules.swap(self._context.store, change, me.instance)
 
-    def _claim(self, sight: _Sight) -> None:
+    def _claim(self, sight: Sight) -> None:
         boot = identity.boot_id(self._context)
         self._swap(lambda now: rules.claim(now, sight.me.instance, boot), sight.me)
 
-    def _take_over(self, sight: _Sight) -> None:
+    def _take_over(self, sight: Sight) -> None:
         boot, epoch = identity.boot_id(self._context), sight.control["epoch"]
         self._swap(lambda now: rules.take_over(now, sight.me.instance, boot, epoch), sight.me)
 
-    def _init(self, sight: _Sight) -> None:
+    def _init(self, sight: Sight) -> None:
         self._before_joining(sight.me)
         form.init(self._context, sight.control, sight.me)
 
-    def _take_seat(self, sight: _Sight) -> None:
+    def _take_seat(self, sight: Sight) -> None:
+        self._must_be_wanted()
         self._swap(lambda now: rules.take_seat(now, sight.me.instance, sight.me.address), sight.me)
 
-    def _lose_seat(self, sight: _Sight) -> None:
+    def _lose_seat(self, sight: Sight) -> None:
         node_id = sight.control["seats"][sight.me.instance]["node_id"]
         self._swap(lambda now: rules.lose_seat(now, sight.me.instance, node_id), sight.me)
 
-    def _join(self, sight: _Sight) -> None:
-        if identity.stays_out(self._context):
-            raise Refused("this node was made to leave: `join` brings it back")
+    def _join(self, sight: Sight) -> None:
+        self._must_be_wanted()
         self._before_joining(sight.me)
         enter.attempt(self._context, sight.control, sight.me)
+
+    def _must_be_wanted(self) -> None:
+        if identity.stays_out(self._context):
+            raise Refused("this node was made to leave: `join` brings it back")
 
     def _before_joining(self, me: Machine) -> None:
         identity.progress(self._context, identity.JOINING)
@@ -134,31 +144,33 @@ class Membership:
             hooks.run(self._context, hooks.PRE_JOIN, me)
             self._hooked = True
 
-    def _pending(self, _: _Sight) -> None:
+    def _pending(self, _: Sight) -> None:
         now = self._context.clock.now()
         self._pending_since = now if self._pending_since is None else self._pending_since
         if now - self._pending_since >= enter.PENDING_LIMIT:
             self._context.engine.leave()
 
-    def _unlock(self, sight: _Sight) -> None:
+    def _unlock(self, sight: Sight) -> None:
         pointer = sight.control.get("secrets", {}).get("unlock")
         if pointer and self._context.role == "manager":
             key = self._context.store.read_secret("manager", form.UNLOCK_KEY, pointer["version"])
             self._context.engine.request("POST", "/swarm/unlock", {"UnlockKey": key})
 
-    def _done(self, sight: _Sight) -> None:
+    def _done(self, sight: Sight) -> None:
         control, local, me = sight
         seat = control["seats"].get(me.instance)
-        if local.control_available and seat and seat["node_id"] is None:
+        if local.control_available and seat and (seat["node_id"] is None or seat.get("lost")):
             self._swap(lambda now: rules.fill_seat(now, me.instance, local.node_id, me.address), me)
-        newly = local.joined_as != local.node_id
         known = {"uid": control["uid"], "swarm_id": control["swarm_id"], "node_id": local.node_id}
         identity.remember(self._context, epoch=control["epoch"], **known)
         identity.progress(self._context, identity.JOINED)
-        if newly:
-            hooks.run(self._context, hooks.POST_JOIN, me)
+        if identity.recall(self._context).get("hooked") != local.node_id:
+            try:  # a script that fails is not repeated, one that a crash kept from running is
+                hooks.run(self._context, hooks.POST_JOIN, me)
+            finally:
+                identity.remember(self._context, hooked=local.node_id)
 
-    def _claim_is_stale(self, sight: _Sight) -> bool:
+    def _claim_is_stale(self, sight: Sight) -> bool:
         """The holder is gone by the cloud's word, or its claim did not change for long on this machine's own clock."""
         control, _, me = sight
         if control.get("phase") != rules.CLAIMED or rules.held_by(control, me.instance):
@@ -168,14 +180,8 @@ class Membership:
             self._claim_seen = (claim, now)
         if now - self._claim_seen[1] >= rules.timer(control, "takeover"):
             return True
-        return me.role == "manager" and self._gone(claim[1])
-
-    def _gone(self, instance: str) -> bool:
-        try:
-            machines = self._context.metadata.machines()
-        except Unavailable:
-            return False
-        return bool(machines) and (instance not in machines or machines[instance].state in GONE)
+        machines = list_machines(self._context.metadata) if me.role == "manager" else None
+        return machines is not None and (claim[1] not in machines or machines[claim[1]].state in GONE)
 
     def _after_refusal(self, error: enter.Refusal) -> float:
         self._say(f"refused: {error.what}")

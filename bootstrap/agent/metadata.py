@@ -49,6 +49,15 @@ def open_metadata(config: Mapping[str, Any]) -> Metadata:
     raise AgentError(f"no metadata service of kind {config.get('kind')!r}", where="agent.json", code="config")
 
 
+def list_machines(metadata: Metadata) -> dict[str, Machine] | None:
+    """Every machine by instance, or None when the cloud says nothing: a list without this very machine says nothing."""
+    try:
+        machines = metadata.machines()
+        return machines if metadata.identity().instance in machines else None
+    except Unavailable:
+        return None
+
+
 class LocalMetadata:
     """The metadata service of a `local` cluster."""
 

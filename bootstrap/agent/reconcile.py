@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import Any
+from typing import Any, Callable
 
 from . import control as rules
 from . import duties, form, members, nodes
 from .context import Context
 from .duties import Machines, Marking
-from .errors import HEALS, Unavailable, explain, log
+from .errors import HEALS, explain, log
 from .join import DONE
-from .local import observe
 from .membership import Membership
+from .metadata import list_machines
 from .nodes import Node
 from .store import Control
 
@@ -42,24 +42,21 @@ class Reconciler:
     def tick(self) -> float:
         """Membership first, then a sample, then the duties when they are due; seconds until the next tick."""
         turn = self._membership.turn()
-        if turn.step is None or turn.step.action != DONE:
+        if turn.step is None or turn.sight is None or turn.step.action != DONE:
             return turn.pause
         try:
-            control, _ = self._context.store.read()
+            control, local, _ = turn.sight
             period = min(_PERIOD, rules.timer(control, "stable") / 2)
-            if not observe(self._context).control_available:
-                return period
-            return min(period, self._as_manager(control, period))
+            return min(period, self._as_manager(control, period, local.node_id)) if local.control_available else period
         except HEALS as error:
-            self._say(f"nothing is changed: {explain(error)}")
+            self._say(f"nothing is seen: {explain(error)}")
             return _PERIOD / 3
 
-    def _as_manager(self, control: Control, period: float) -> float:
+    def _as_manager(self, control: Control, period: float, mine: str) -> float:
         if self._watch is None or self._watch.history.window != rules.timer(control, "stable"):
             self._watch = members.Watch(self._context, control)
         found = self._watch.sample()
         self._watch.save_leader()
-        mine = observe(self._context).node_id
         own = nodes.find(found, mine)
         now = self._context.clock.now()
         if own and own.leader and control.get("reconcile", True) and now >= self._due:
@@ -68,18 +65,41 @@ class Reconciler:
         return self._watch.history.pause
 
     def _lead(self, control: Control, found: list[Node], mine: str, watch: members.Watch) -> None:
-        machines = self._machines()
-        self._publish(control, found, mine, machines)
+        machines = list_machines(self._context.metadata)
+        self._do(partial(self._publish, control, found, mine, machines))
         for marking in duties.markings(control, found, machines):
-            self._mark(marking)
-        self._end_stale_lease(control, mine)
-        now = self._context.clock.now()
-        if watch.history.leader_age(now) < rules.timer(control, "settle"):
-            return  # right after a change of the leader nodes look worse than they are
-        if not self._clear_dead_manager(control, found, mine, watch, machines):
-            for node in duties.ghosts(control, found, machines, watch.history, now)[:1]:
+            self._do(partial(self._mark, marking))
+        self._do(partial(self._end_stale_lease, control, mine))
+        if watch.history.leader_age(self._context.clock.now()) >= rules.timer(control, "settle"):
+            # not right after a change of the leader, when nodes look worse than they are
+            self._do(partial(self._clear, control, found, mine, watch, machines))
+
+    def _do(self, deed: Callable[[], object]) -> None:
+        """One duty: what fails is tried again in the next round, and keeps no other duty from being done."""
+        try:
+            deed()
+        except HEALS as error:
+            self._say(f"not done: {explain(error)}")
+
+    def _clear(self, control: Control, found: list[Node], mine: str, watch: members.Watch, machines: Machines) -> None:
+        """One change of the membership in a round: a dead manager, else a lost role, else a ghost."""
+        if self._clear_dead_manager(control, found, mine, watch, machines):
+            return
+        if duties.demoted(control, found, machines):
+            self._promote(mine, machines)
+        elif duties.too_many_dead(found):
+            self._say("so many machines look dead that nothing is reaped: look at the network first")
+        else:
+            for node in duties.ghosts(control, found, machines, watch.history, self._context.clock.now())[:1]:
                 log(f"reap {node.hostname} ({node.id})")
                 members.take_out(self._context, node, mine, lambda: None)
+
+    def _promote(self, mine: str, machines: Machines) -> None:
+        nodes.barrier(self._context.engine, mine)
+        found = nodes.read(self._context.engine)
+        for node in duties.demoted(self._context.store.read()[0], found, machines)[:1]:
+            log(f"promote {node.hostname} ({node.id}) again")
+            nodes.change(self._context.engine, node.id, lambda spec: spec.update(Role="manager"))
 
     def _publish(self, control: Control, found: list[Node], mine: str, machines: Machines) -> None:
         engine, store = self._context.engine, self._context.store
@@ -100,7 +120,7 @@ class Reconciler:
 
     def _mark(self, marking: Marking) -> None:
         def edit(spec: dict[str, Any]) -> None:
-            if spec.get("Labels", {}) == marking.node.labels:  # else somebody was faster: look again in the next tick
+            if (spec.get("Labels") or {}) == marking.node.labels:  # else somebody was faster: the next round sees it
                 spec["Labels"], spec["Availability"] = marking.labels, marking.availability
 
         log(f"label {marking.node.hostname}" + ("" if nodes.INSTANCE in marking.node.labels else " (new)"))
@@ -112,6 +132,8 @@ class Reconciler:
         """Remove at most one; True when something was removed."""
         proven = members.proven_gone(control, found, machines)
         for node in duties.dead_managers(found, machines, watch.history):
+            if node.id == mine:
+                continue  # the leader: another leads first
             why = watch.refusal(control, node.id, proven)
             if why:
                 self._say(f"manager {node.hostname} does not answer; it stays because: {why}")
@@ -128,14 +150,6 @@ class Reconciler:
             self._lease = (lease, now)
         if lease and now - self._lease[1] >= _STALE_LEASE:
             rules.swap(self._context.store, lambda held: rules.end_change(held, lease), mine)
-
-    def _machines(self) -> Machines:
-        """The cloud's list, or None when it says nothing; a list without this very machine says nothing either."""
-        try:
-            machines = self._context.metadata.machines()
-            return machines if self._context.metadata.identity().instance in machines else None
-        except Unavailable:
-            return None
 
     def _say(self, text: str) -> None:
         if text != self._said:

@@ -11,7 +11,9 @@ from bootstrap.cli.show import status
 from bootstrap.cli.show.progress import Progress
 from bootstrap.cli.show.tables import width
 from bootstrap.errors import BootstrapError
-from bootstrap.model.resource import Plan
+from bootstrap.model.resource import Action, Plan
+
+_TAKING = frozenset({Action.DELETE, Action.REPLACE})
 
 
 def agree(run: Run, session: Session) -> tuple[Plan, bool]:
@@ -41,13 +43,16 @@ def carry_out(run: Run, session: Session, plan: Plan, *, asked: bool, wait: bool
 
 
 def _inside(run: Run, session: Session, progress: Progress, *, asked: bool) -> None:
-    """What lives inside the swarm, now that a manager answers. It was announced; who was never asked is asked now."""
+    """What lives inside the swarm, now that a manager answers. What is new was announced; what goes was not.
+
+    So it is asked about as well, and so is everything where nobody was asked before.
+    """
     plan = session.plan_up()
     if not plan:
         return
     show(run, plan)
-    if not asked:
-        run.confirm("apply this plan?")
+    if not asked or any(one.action in _TAKING for one in plan.changes):
+        run.confirm("apply this plan?", kept="nothing more was changed" if asked else "nothing was changed")
     with progress:
         progress.follow(session.apply(plan, parallel=run.parallel), finish=True)
 

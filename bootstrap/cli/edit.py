@@ -70,11 +70,22 @@ def draft(path: Path, text: str) -> Iterator[Path]:
             file.write(text)
             file.flush()
             os.fsync(file.fileno())
-        os.chmod(name, path.stat().st_mode & 0o7777)  # noqa: PTH101 - a name from mkstemp is a string
+        _resemble(Path(name), path.stat())
         yield Path(name)
     finally:
         with suppress(FileNotFoundError):
             Path(name).unlink()
+
+
+def _resemble(new: Path, old: os.stat_result) -> None:
+    """Owner, group and mode of the file it is to become: under sudo the user's inventory stays the user's.
+
+    Who is not root may keep a group of theirs, and cannot give a file to another owner: then it is as after an editor.
+    """
+    for owner, group in ((-1, old.st_gid), (old.st_uid, -1)):
+        with suppress(PermissionError):
+            os.chown(new, owner, group)
+    new.chmod(old.st_mode & 0o7777)  # last: a change of the owner clears bits
 
 
 def put_in_place(new: Path, path: Path) -> None:

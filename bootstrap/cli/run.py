@@ -8,13 +8,14 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Protocol
 
 import click
 
+from bootstrap import inventory
 from bootstrap.cli.signals import Signals
 from bootstrap.engine.logs import redact
 from bootstrap.errors import BootstrapError, UsageError
@@ -96,6 +97,12 @@ class Run:
         """The cluster of that inventory; an invalid one is told whole and nothing is contacted."""
         return self.open_session(path, say=self.say)
 
+    def warn(self, path: Path) -> None:
+        """What the checks have to say about that inventory although it is valid, on stderr."""
+        for one in inventory.read(path).problems:
+            if one.severity == "warning":
+                self.say(str(one), level=one.severity, **asdict(one))
+
     def emit(self, document: Any, text: str | Callable[[], str]) -> None:
         """The command's result, on stdout: the document with `-o json`, else the text."""
         if self.json:
@@ -121,8 +128,8 @@ class Run:
         if not self.yes and not self.interactive:
             raise UsageError("there is no terminal to ask on", fix="add --yes to go on without a question")
 
-    def confirm(self, question: str) -> None:
-        """Ask, unless `--yes`; a "no" ends the run with exit 1."""
+    def confirm(self, question: str, *, kept: str = "nothing was changed") -> None:
+        """Ask, unless `--yes`; a "no" ends the run with exit 1, saying what was `kept`."""
         if self.yes:
             return
         self.need_consent()
@@ -131,7 +138,7 @@ class Run:
         except click.Abort:
             agreed = self._hung_up()
         if not agreed:
-            raise declined()
+            raise declined(kept)
 
     def confirm_by_name(self, name: str) -> None:
         """Ask for the cluster's name to be typed."""
@@ -149,6 +156,6 @@ class Run:
         return False
 
 
-def declined() -> BootstrapError:
+def declined(kept: str = "nothing was changed") -> BootstrapError:
     """The user said no."""
-    return BootstrapError("declined: nothing was changed", code="declined")
+    return BootstrapError(f"declined: {kept}", code="declined")

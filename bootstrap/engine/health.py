@@ -8,6 +8,7 @@ from typing import Any
 
 from bootstrap.model.cluster import Cluster
 from bootstrap.model.resource import Plan
+from bootstrap.swarm.view import Silence, View
 
 DISK_FREE_SHARE = 0.10  # below this a manager's raft log is at risk (reliability: the guard counts it unhealthy)
 
@@ -34,7 +35,7 @@ class Facts:
     document: dict[str, Any]
     sizes: dict[str, int]
     control: dict[str, Any] | None
-    agent: dict[str, Any] | None  # the answering manager's own status
+    view: View | Silence
     drift: Plan  # what `up` would change inside the swarm
     stopped: tuple[str, ...] = ()  # hostnames of machines that are off
 
@@ -54,17 +55,17 @@ def problems(facts: Facts) -> list[Problem]:
     """Every problem; a cluster that was never made, or whose managers do not answer, has just that one."""
     if facts.control is None:
         return [Problem("no_cluster", None, "there is no such cluster yet", facts.up)]
-    if facts.agent is None:
+    if isinstance(facts.view, Silence) or facts.control.get("phase") != "FORMED":
         return list(silent(facts))
     return [problem for check in CHECKS for problem in check(facts)]
 
 
 def silent(facts: Facts) -> Iterator[Problem]:
-    """Nobody answers: still forming, or a lost quorum."""
+    """Still forming, going, or a lost quorum."""
     phase = (facts.control or {}).get("phase")
     if phase == "FORMED":
         fix = f"see `bootstrap logs {facts.cluster.path or 'FILE'} NODE`; start the managers that are off: {facts.up}"
-        yield Problem("no_quorum", None, "no manager answers with a quorum", fix)
+        yield Problem("no_quorum", None, f"no manager answers with a quorum ({facts.view})", fix)
     elif phase == "DESTROYED":
         fix = f"bootstrap down {facts.cluster.path or 'FILE'}"
         yield Problem("going", None, "a `down` of it began and did not end", fix)
@@ -136,11 +137,12 @@ def drift(facts: Facts) -> Iterator[Problem]:
 
 def disks(facts: Facts) -> Iterator[Problem]:
     """The manager that answers has room on its disk."""
-    disk = (facts.agent or {}).get("disk") or {}
+    agent = facts.view.document if isinstance(facts.view, View) else {}
+    disk = agent.get("disk") or {}
     total, free = disk.get("total_bytes") or 0, disk.get("free_bytes") or 0
     if total and free / total < DISK_FREE_SHARE:
         message = f"its disk is nearly full ({free // 2**20} MiB free)"
-        yield Problem("disk_full", (facts.agent or {}).get("hostname"), message, "free space on it")
+        yield Problem("disk_full", agent.get("hostname"), message, "free space on it")
 
 
 CHECKS: tuple[Callable[[Facts], Iterator[Problem]], ...] = (

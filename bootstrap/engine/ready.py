@@ -9,7 +9,7 @@ from bootstrap.engine.clock import Clock
 from bootstrap.engine.events import Event, NodeProgress
 from bootstrap.errors import BootstrapError
 from bootstrap.providers.base import Instance, Provider
-from bootstrap.swarm.view import observe
+from bootstrap.swarm.view import Silence, View, observe
 
 POLL = 1.0  # seconds; a poll costs a manager about 0.1 s of one core
 
@@ -37,10 +37,12 @@ def wait_formed(provider: Provider, timeout: float, clock: Clock) -> Iterator[Ev
     while True:
         yield from progress.of({one.hostname: one.step for one in provider.instances()})
         phase = (provider.control() or {}).get("phase")
-        if phase == "FORMED" and observe(provider) is not None:
+        view = observe(provider) if phase == "FORMED" else Silence()
+        if isinstance(view, View):
             return
         if clock.now() >= deadline:
-            raise _late(f"no manager answered within {timeout:.0f} s (control object: {phase})", provider.instances())
+            what = f"no manager answered within {timeout:.0f} s (control object: {phase}; {view})"
+            raise _late(what, provider.instances())
         clock.sleep(POLL)
 
 

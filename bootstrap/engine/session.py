@@ -22,15 +22,15 @@ from bootstrap.providers import open_provider
 from bootstrap.providers.base import Instance, LockInfo, Provider
 from bootstrap.remote.runner import Runner
 from bootstrap.swarm.network import desired_networks, existing_networks
-from bootstrap.swarm.node import leaving_nodes
+from bootstrap.swarm.node import Leaving, leaving, leaving_nodes, refuse_moves
 from bootstrap.swarm.stack import desired_stacks, existing_stacks
-from bootstrap.swarm.view import View, observe
+from bootstrap.swarm.view import Silence, View, observe
 
 
 def open_session(path: Path, *, say: Callable[[str], None]) -> Session:
     """Load and check the inventory, and open its provider; nothing is contacted yet."""
     cluster = inventory.load(path)
-    return Session(cluster, open_provider(cluster, say))
+    return Session(cluster, open_provider(cluster, say), say=say)
 
 
 @dataclass(frozen=True)
@@ -40,24 +40,26 @@ class Session:
     cluster: Cluster
     provider: Provider
     clock: Clock = field(default_factory=SystemClock)
+    say: Callable[[str], None] = field(default=print, compare=False, repr=False)
 
     def plan_up(self) -> Plan:
         """What `up` would do. What lives inside the swarm is `unknown` while no manager answers."""
         self._must_not_be_going()
         desired, existing = list(self.provider.desired()), list(self.provider.existing())
-        leaving = _leaving(desired, existing)
-        view = observe(self.provider, leaving=leaving) if existing else None
-        if view is None:  # a machine that may be a member is not taken away blindly: it waits until a manager answers
-            existing = [one for one in existing if one not in leaving.values()]
-        else:
+        hosts = leaving(desired, existing, self.provider.instances())
+        refuse_moves(desired, existing, hosts)
+        view = observe(self.provider, leaving=hosts) if existing else Silence()
+        if isinstance(view, View):
             desired += self._swarm_desired(view)
-            existing += self._swarm_existing(view, leaving)
+            existing += self._swarm_existing(view, hosts)
+        else:  # a machine that may be a member is not taken away blindly: it waits until a manager answers
+            existing = [one for one in existing if one.kind != "host" or one.name not in hosts]
         return diff(
             self.cluster.name,
             desired,
             existing,
-            outdated=[one for one in self.provider.outdated() if one.name not in leaving],
-            unknown=() if view else self._swarm_kinds(leaving),
+            outdated=[one for one in self.provider.outdated() if one.name not in hosts],
+            unknown=() if isinstance(view, View) else self._swarm_kinds(hosts),
         )
 
     def plan_down(self) -> Plan:
@@ -83,9 +85,9 @@ class Session:
     def status(self) -> dict[str, Any]:
         """CONTRACT's status document."""
         control = self.provider.control()
-        view = observe(self.provider) if control else None
+        view = observe(self.provider) if control else Silence()
         drift = Plan(self.cluster.name)
-        if view is not None:
+        if isinstance(view, View):
             drift = diff(self.cluster.name, self._swarm_desired(view), self._swarm_existing(view, {}))
         return status_document(
             self.cluster,
@@ -130,20 +132,13 @@ class Session:
                 code="E112",
             )
 
-    def _swarm_kinds(self, leaving: Mapping[str, Resource]) -> tuple[str, ...]:
-        kinds = (("node", leaving), ("network", self.cluster.networks), ("stack", self.cluster.stacks))
+    def _swarm_kinds(self, hosts: Mapping[str, Leaving]) -> tuple[str, ...]:
+        kinds = (("node", hosts), ("network", self.cluster.networks), ("stack", self.cluster.stacks))
         return ("swarm", *(kind for kind, wanted in kinds if wanted))
 
     def _swarm_desired(self, view: View) -> list[Resource]:
         return [*desired_networks(self.cluster, view), *desired_stacks(self.cluster, view)]
 
-    def _swarm_existing(self, view: View, leaving: Mapping[str, Resource]) -> list[Resource]:
-        drain = max(pool.timeouts.drain for pool in self.cluster.groups)
-        nodes = leaving_nodes(view, leaving, drain=drain)
+    def _swarm_existing(self, view: View, hosts: Mapping[str, Leaving]) -> list[Resource]:
+        nodes = leaving_nodes(self.cluster, view, hosts, self.say)
         return [*nodes, *existing_networks(self.cluster, view), *existing_stacks(self.cluster, view)]
-
-
-def _leaving(desired: Sequence[Resource], existing: Sequence[Resource]) -> dict[str, Resource]:
-    """Machines that are to go, by hostname, where machines are resources (local, ssh); a cloud's groups have none."""
-    stay = {one.key for one in desired}
-    return {one.name: one for one in existing if one.kind == "host" and one.key not in stay}

@@ -10,7 +10,7 @@ from bootstrap.model import naming
 from bootstrap.model.cluster import MANAGERS, Cluster
 from bootstrap.model.resource import Outdated, Plan
 from bootstrap.providers.base import Instance
-from bootstrap.swarm.view import View
+from bootstrap.swarm.view import Silence, View
 
 
 def status_document(
@@ -19,12 +19,13 @@ def status_document(
     instances: Sequence[Instance],
     sizes: Mapping[str, int],
     control: Mapping[str, Any] | None,
-    view: View | None,
+    view: View | Silence,
     outdated: Sequence[Outdated],
     drift: Plan,
 ) -> dict[str, Any]:
     """The whole document; without a manager that answers, `nodes` is empty and `problems` says so."""
-    nodes = [_node(raw, instances) for raw in view.nodes] if view else []
+    answered = view if isinstance(view, View) else None
+    nodes = [_node(raw, instances) for raw in answered.nodes] if answered else []
     nodes.sort(key=lambda node: (node["role"], node["hostname"], node["id"]))
     joined = {node["instance"] for node in nodes}
     document: dict[str, Any] = {
@@ -39,12 +40,11 @@ def status_document(
         "nodes": nodes,
         "unjoined": [_unjoined(one) for one in instances if one.id not in joined],
         "outdated": [{"name": one.name, "why": one.why} for one in outdated],
-        "tokens": _tokens(control, view),
+        "tokens": _tokens(control, answered),
         "last_backup": None,
     }
     stopped = tuple(one.hostname for one in instances if one.state == "stopped")
-    agent = dict(view.document) if view else None
-    facts = Facts(cluster, document, dict(sizes), dict(control) if control else None, agent, drift, stopped)
+    facts = Facts(cluster, document, dict(sizes), dict(control) if control else None, view, drift, stopped)
     found = problems(facts)
     document["problems"] = [one.as_json() for one in found]
     document["healthy"] = not found

@@ -41,7 +41,7 @@ def load(path: str | PathLike[str], *, environ: Mapping[str, str] | None = None)
 def check(
     path: str | PathLike[str], *, strict: bool = False, environ: Mapping[str, str] | None = None
 ) -> list[Problem]:
-    """Errors and warnings in file order, at most 50; `strict` makes every warning an error."""
+    """Errors and warnings in file order, at most 50; `strict` makes every warning an error but W080."""
     problems = read(path, environ=environ).problems
     return [problem.as_error() for problem in problems] if strict else list(problems)
 

@@ -16,7 +16,7 @@ from bootstrap.inventory.problem import Finding, Loc, Problem
 from bootstrap.inventory.providers import TABLE, provider_named
 from bootstrap.inventory.redaction import scrub
 from bootstrap.inventory.report import Report, shown_problems
-from bootstrap.inventory.rules import RULES
+from bootstrap.inventory.rules import RULES, later
 from bootstrap.inventory.rules.document import too_new
 from bootstrap.inventory.schema.block import Block
 from bootstrap.inventory.schema.document import Inventory, InventoryFile
@@ -74,16 +74,13 @@ def _read(name: str, path: Path, environ: Mapping[str, str]) -> Reading:
         report.add(Finding("W002", (), "everybody may write to this file", f"run `chmod o-w {name}`"))
     _evaluate(report, environ)
     draft = None if too_new(root, report) else _draft(report, path.parent)
-    cluster = None
     if draft:
         for rule in RULES:
-            for one in rule(draft):
-                report.add(one)
-    problems = report.sorted()
-    total = sum(one.severity == "error" for one in problems)
-    if draft and not total:
-        cluster = build(draft, path)
-    return Reading(cluster, shown_problems(problems), total)
+            report.add_all(rule(draft))
+    if draft is None or report.errors:
+        return Reading(None, shown_problems(report.sorted()), report.errors)
+    report.add_all(later.check(draft))
+    return Reading(build(draft, path), shown_problems(report.sorted()), 0)
 
 
 def _evaluate(report: Report, environ: Mapping[str, str]) -> None:

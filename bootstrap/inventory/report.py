@@ -32,6 +32,16 @@ class Report:
             what += f" already at line {find(self.root, finding.other).place[0]}"
         self._keep(spot.place, finding.code, spot.labels, what, finding.hint)
 
+    def add_all(self, findings: Iterable[Finding]) -> None:
+        """Tell each."""
+        for one in findings:
+            self.add(one)
+
+    @property
+    def errors(self) -> int:
+        """How many errors were told; warnings do not count."""
+        return sum(one.severity == "error" for one in self.problems.values())
+
     def complain(self, complaint: Complaint) -> None:
         """Tell what YAML itself has wrong."""
         self._keep(complaint.place, complaint.code, complaint.labels, complaint.what, complaint.hint)

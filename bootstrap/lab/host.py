@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+import os
 import secrets
+import signal
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
 from bootstrap.errors import BootstrapError
-from bootstrap.lab import cgroups, command, image, network, paths, records
+from bootstrap.lab import cgroups, command, image, network, paths, records, supervisor
 from bootstrap.lab.power import Bind, boot, kill, off
 from bootstrap.lab.records import HostRecord
-from bootstrap.lab.state import folder, group, init_pid, ready, running, switch
+from bootstrap.lab.state import folder, group, init_of, init_pid, ready, running, switch
 
 __all__ = [
     "Bind", "boot", "create", "destroy", "discard", "folder", "group", "init_pid", "kill", "new_instance", "off",
     "ready", "running", "wipe",
 ]  # fmt: skip
 
+UNPLUG = 2.0  # seconds for a power supply to end after its host; a moment is enough
 DISK = ("upper", "work", "docker", "containerd")
 
 
@@ -73,9 +77,22 @@ def destroy(record: HostRecord) -> None:
     discard(record.cluster, record.hostname, record.address)
 
 
+def _pull(host: cgroups.Group) -> None:
+    """End it from the inside out, so that every process is reaped by its parent and leaves no zombie for long."""
+    pid = init_of(host)
+    if pid is None:
+        return
+    with suppress(ProcessLookupError):
+        os.kill(pid, signal.SIGKILL)
+    host.freeze(False)
+    supervisor.wait(lambda: not host.pids(), timeout=UNPLUG)
+
+
 def discard(cluster: str, hostname: str, address: str | None = None) -> None:
     """The same for a host whose record may be missing; its port goes when its address is known."""
-    cgroups.Group(cluster, hostname).destroy()
+    group_of = cgroups.Group(cluster, hostname)
+    _pull(group_of)
+    group_of.destroy()
     command.attempt(["ip", "netns", "del", paths.host_namespace(cluster, hostname)])
     if address is not None:
         command.attempt(["ip", "-n", paths.fabric_namespace(cluster), "link", "del", network.port(address)])

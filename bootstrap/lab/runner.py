@@ -8,6 +8,7 @@ import signal
 import subprocess
 from collections.abc import Sequence
 from contextlib import suppress
+from pathlib import Path
 
 from bootstrap.errors import BootstrapError
 from bootstrap.lab import command, state
@@ -17,9 +18,10 @@ from bootstrap.remote.runner import Result
 ENVIRONMENT = {**command.ENVIRONMENT, "HOME": "/root", "USER": "root", "LANG": "C.UTF-8"}
 NAMESPACES = ("--mount", "--uts", "--ipc", "--net", "--cgroup", "--pid")
 # Only a child is in the new PID namespace. nsenter's own fork would stop together with its child when systemd stops
-# every process at shutdown, and then nobody reaps that child, and the host never ends. A shell waits to the end; the
-# second command keeps it from becoming the first.
-FORK = ("/bin/sh", "-c", '"$@"; exit $?', "sh")
+# every process at shutdown, and then nobody reaps that child, and the host never ends. A shell waits to the end, also
+# of a child that we terminate; the command after it keeps the shell from becoming that child.
+FORK = ("/bin/sh", "-c", 'trap : TERM; "$@"; exit $?', "sh")
+GRACE = 1.0  # seconds between terminating a command and killing it
 
 
 def enter(record: HostRecord) -> list[str]:
@@ -59,6 +61,7 @@ class HostRunner:
             raise self._failed(argv, f"did not end within {timeout:g} s", "timeout") from error
         finally:
             _end(process)
+            _wake(pid)
         if process.returncode != 0 and state.init_pid(self.record) != pid:
             raise self._failed(argv, "was cut short: the host went off", "host_off")
         return Result(process.returncode, output, errors)
@@ -72,9 +75,24 @@ def _end(process: subprocess.Popen[str]) -> None:
     """Kill what still runs, and leave neither a zombie nor an open pipe."""
     if process.poll() is None:
         with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGTERM)
+        try:
+            process.wait(GRACE)
+        except subprocess.TimeoutExpired:
             os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
+            process.wait()
     for pipe in (process.stdin, process.stdout, process.stderr):
         if pipe is not None:
             with suppress(OSError):  # what was not yet read by the command is lost with it
                 pipe.close()
+
+
+def _wake(pid: int) -> None:
+    """Tell a host that goes down that our command has ended.
+
+    At shutdown systemd waits for every process to die, and looks only when a child of its own does: it would sit
+    there for ten seconds, as our command is nobody's child in the host.
+    """
+    with suppress(OSError):
+        if Path(f"/proc/{pid}/comm").read_text().startswith("systemd-shutdow"):
+            os.kill(pid, signal.SIGCHLD)

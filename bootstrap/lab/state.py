@@ -27,7 +27,12 @@ def group(record: HostRecord) -> cgroups.Group:
 
 def init_pid(record: HostRecord) -> int | None:
     """The host's PID 1 as the machine numbers it, or None when the host is off."""
-    return next((pid for pid in group(record).roots() if _is_init(pid)), None)
+    return init_of(group(record))
+
+
+def init_of(host: cgroups.Group) -> int | None:
+    """The same, of a host whose record is not at hand."""
+    return next((pid for pid in host.roots() if _is_init(pid)), None)
 
 
 def _is_init(pid: int) -> bool:

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import ClassVar, Self
 
+from bootstrap.errors import BootstrapError
+from bootstrap.model.cluster import Cluster
 from bootstrap.model.resource import Resource
+from bootstrap.providers.base import Instance
 from bootstrap.remote.agent import Agent
 from bootstrap.swarm.view import View
 
-SETTLE_DEADLINE = 120.0  # seconds on top of the drain: demotion, the guard's window and the removal
+DEMOTION = 90.0  # seconds on top of the drain and the guard's own windows
 
 
 @dataclass(frozen=True)
@@ -21,8 +25,11 @@ class Node(Resource):
 
     role: str
     id: str = field(compare=False, kw_only=True)
+    pool: str = field(compare=False, kw_only=True)
     drain: int = field(compare=False, repr=False, kw_only=True)  # seconds
+    margin: float = field(compare=False, repr=False, kw_only=True)  # seconds that the agent may need beyond the drain
     agent: Agent = field(compare=False, repr=False, kw_only=True)
+    say: Callable[[str], None] = field(compare=False, repr=False, kw_only=True)
     depends: tuple[str, ...] = field(default=(), compare=False, repr=False, kw_only=True)
 
     @property
@@ -38,26 +45,82 @@ class Node(Resource):
 
     def delete(self) -> None:
         """Drain, wait until empty, demote, wait for the role, remove; refused where a quorum could be lost."""
-        self.agent.call("remove", self.id, "--timeout", str(self.drain), timeout=self.drain + SETTLE_DEADLINE)
+        arguments = ("remove", self.id, "--timeout", str(self.drain))
+        answer = self.agent.call(*arguments, timeout=self.drain + self.margin)
+        if answer.get("emptied") is False:
+            self.say(f"{self.name}: its tasks did not end within {self.drain} s; it was removed with them")
 
 
-def leaving_nodes(view: View, hosts: Mapping[str, Resource], *, drain: int) -> list[Node]:
-    """The nodes on `hosts` (by hostname: machines that are to be destroyed), managers chained one behind the other.
+@dataclass(frozen=True)
+class Leaving:
+    """A machine that is to be destroyed: its resource, and the instance whose node has to go before it."""
+
+    host: Resource
+    instance: Instance | None
+
+
+def leaving(
+    desired: Iterable[Resource], existing: Iterable[Resource], instances: Iterable[Instance]
+) -> dict[str, Leaving]:
+    """Machines that are to go, by hostname, where machines are resources (local, ssh); a cloud's groups have none."""
+    stay = {one.key for one in desired}
+    known = {one.hostname: one for one in instances}
+    gone = (one for one in existing if one.kind == "host" and one.key not in stay)
+    return {host.name: Leaving(host, known.get(host.name)) for host in gone}
+
+
+def leaving_nodes(cluster: Cluster, view: View, hosts: Mapping[str, Leaving], say: Callable[[str], None]) -> list[Node]:
+    """The nodes of these machines, by instance id, managers chained one behind the other.
 
     A node goes after its group has the smaller size, so that the machine knows that it must not join again, and
-    before its machine.
+    before its machine. A machine that left and joined again has several node objects; all of them go.
     """
-    going = sorted(
-        (node for node in view.nodes if node["hostname"] in hosts), key=lambda node: (node["role"], node["hostname"])
-    )
+    by_id = {one.instance.id: one for one in hosts.values() if one.instance}
+    going = [(node, by_id[node["instance"]]) for node in view.nodes if node["instance"] in by_id]
+    going.sort(key=lambda pair: (pair[0]["role"], pair[0]["hostname"], pair[0]["id"]))
+    names = Counter(machine.host.name for _, machine in going)
     resources: list[Node] = []
     previous: tuple[str, ...] = ()
-    for node in going:
-        name = node["hostname"]
+    for node, machine in going:
+        pool = machine.instance.pool if machine.instance else ""
         chain = previous if node["role"] == "manager" else ()
-        depends = (hosts[name].key, *hosts[name].after, *chain)
-        one = Node(name, node["role"], id=node["id"], drain=drain, agent=view.agent, depends=depends)
+        one = Node(
+            machine.host.name if names[machine.host.name] == 1 else f"{machine.host.name}.{node['id'][:12]}",
+            node["role"],
+            id=node["id"],
+            pool=pool,
+            drain=(cluster.pool(pool) or cluster.managers).timeouts.drain,
+            margin=_margin(view),
+            agent=view.agent,
+            say=say,
+            depends=(machine.host.key, *machine.host.after, *chain),
+        )
         resources.append(one)
         if node["role"] == "manager":
             previous = (one.key,)
     return resources
+
+
+def _margin(view: View) -> float:
+    """The guard's windows: the leader must have settled, and health be stable before and after."""
+    timers = (view.document.get("control") or {}).get("timers") or {}
+    return DEMOTION + float(timers.get("settle", 120)) + 2 * float(timers.get("stable", 60))
+
+
+def refuse_moves(desired: Iterable[Resource], existing: Iterable[Resource], hosts: Mapping[str, Leaving]) -> None:
+    """BootstrapError where a manager goes while another is to come: without a surge the guard would bar it for ever."""
+    there = {one.key for one in existing}
+    coming = [one.name for one in desired if one.kind == "host" and one.key not in there and is_manager(one)]
+    going = [name for name, one in hosts.items() if is_manager(one.host)]
+    if coming and going:
+        raise BootstrapError(
+            f"managers would move: {', '.join(going)} would go and {', '.join(coming)} come",
+            where="managers",
+            fix="this version cannot move a manager to another zone; grow the managers by two first, then remove the zone",
+            code="manager_move",
+        )
+
+
+def is_manager(host: Resource) -> bool:
+    """Whether a host resource is a manager's."""
+    return getattr(host, "role", "") == "manager"

@@ -12,7 +12,7 @@ from bootstrap.model.resource import Resource
 from bootstrap.remote.agent import Agent
 from bootstrap.swarm.view import View
 
-DEPLOY_DEADLINE = 300.0  # seconds: `docker stack deploy` asks registries for digests
+DEPLOY_DEADLINE = 360.0  # seconds: the agent gives `docker stack deploy` 300, and then cleans up
 
 
 @dataclass(frozen=True)
@@ -59,10 +59,18 @@ def stack_hash(stack: Stack) -> str:
 def existing_stacks(cluster: Cluster, view: View) -> list[SwarmStack]:
     """Those that we deployed, and any other that has a name of the file."""
     wanted = {one.name: one for one in cluster.stacks}
+    networks = tuple(f"network/{one['name']}" for one in view.networks)  # a stack goes before the networks it may use
     return [
-        SwarmStack(one["name"], one["hash"], one["live"], stack=wanted.get(one["name"]), agent=view.agent)
+        SwarmStack(
+            one["name"],
+            one["hash"],
+            one["live"],
+            stack=wanted.get(one["name"]),
+            agent=view.agent,
+            networks=networks,
+        )
         for one in view.stacks
-        if one["hash"] is not None or one["name"] in wanted
+        if one.get("ours", one["hash"] is not None) or one["name"] in wanted
     ]
 
 

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+import queue
+import threading
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from bootstrap.errors import BootstrapError
 from bootstrap.model.cluster import Role
 from bootstrap.providers.base import Instance, Provider
-from bootstrap.remote.agent import Agent
+from bootstrap.remote.agent import STATUS_DEADLINE, Agent
+
+PATIENCE = 3.0  # seconds until the next manager is asked as well: a frozen one must not hold up the answer
 
 
 @dataclass(frozen=True)
@@ -35,11 +39,24 @@ class View:
         return list(self.document["swarm"]["stacks"])
 
 
-def observe(provider: Provider, *, leaving: Collection[str] = ()) -> View | None:
-    """Ask the running managers until one has a quorum; those on hosts in `leaving` only as the last resort."""
-    return first_answer(
-        Agent(provider.runner(manager), manager.hostname) for manager in managers(provider.instances(), leaving)
-    )
+@dataclass(frozen=True)
+class Silence:
+    """No manager answered with a quorum: what each that was asked said instead, by hostname."""
+
+    reasons: Mapping[str, str] = field(default_factory=dict)
+
+    def __str__(self) -> str:
+        return "; ".join(f"{name}: {why}" for name, why in sorted(self.reasons.items())) or "no manager is running"
+
+
+def observe(provider: Provider, *, leaving: Collection[str] = ()) -> View | Silence:
+    """Ask the running managers until one has a quorum; those on hosts in `leaving` only as the last resort.
+
+    An answer about another swarm than the published one is no answer: it may be an orphan, or a cut-off half.
+    """
+    control = provider.control() or {}
+    asked = [Agent(provider.runner(one), one.hostname) for one in managers(provider.instances(), leaving)]
+    return first_answer(asked, swarm_id=control.get("swarm_id"))
 
 
 def managers(instances: Iterable[Instance], leaving: Collection[str] = ()) -> list[Instance]:
@@ -48,13 +65,37 @@ def managers(instances: Iterable[Instance], leaving: Collection[str] = ()) -> li
     return sorted(able, key=lambda one: (one.hostname in leaving or one.state == "terminating", one.hostname))
 
 
-def first_answer(agents: Iterable[Agent]) -> View | None:
-    """The first agent that is in a swarm with a quorum; silence and errors are no answer."""
-    for agent in agents:
-        try:
-            document = agent.status()
-        except BootstrapError:
-            continue
-        if document.get("swarm"):
-            return View(document, agent)
-    return None
+def first_answer(agents: Sequence[Agent], *, swarm_id: str | None, patience: float = PATIENCE) -> View | Silence:
+    """The first good answer; each further agent is asked when the one before failed or took its time."""
+    answers: queue.Queue[View | tuple[str, str]] = queue.Queue()
+    reasons = {agent.where: f"no answer within {STATUS_DEADLINE:.0f} s" for agent in agents}
+    waiting = 0
+    for last, agent in ((agent is agents[-1], agent) for agent in agents):
+        # A thread that is not waited for: the answer of a frozen host may come long after the command has ended.
+        threading.Thread(target=_ask, args=(agent, swarm_id, answers), daemon=True).start()
+        waiting += 1
+        while waiting:
+            try:
+                answer = answers.get(timeout=STATUS_DEADLINE if last else patience)
+            except queue.Empty:
+                break
+            if isinstance(answer, View):
+                return answer
+            waiting -= 1
+            reasons[answer[0]] = answer[1]
+    return Silence(reasons)
+
+
+def _ask(agent: Agent, swarm_id: str | None, answers: queue.Queue[View | tuple[str, str]]) -> None:
+    try:
+        document = agent.status()
+    except BootstrapError as error:
+        answers.put((agent.where, error.what))
+        return
+    swarm = document.get("swarm")
+    if swarm and swarm_id in {None, swarm["id"]}:
+        answers.put(View(document, agent))
+    elif swarm:
+        answers.put((agent.where, f"it is in another swarm ({swarm['id']})"))
+    else:
+        answers.put((agent.where, f"it sees no quorum (its engine: {document.get('state')})"))

@@ -46,7 +46,7 @@ class FakeEngine(FakeManager):
         manager = self.home is not None and self.node_id in self.home.raft and self.state == "active"
         block: dict[str, Any] = {
             "LocalNodeState": self.state,
-            "NodeID": self.node_id,
+            "NodeID": "" if self.state in ("error", "locked") else self.node_id,  # as measured
             "ControlAvailable": manager,
             "Error": self.error,
         }

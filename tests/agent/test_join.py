@@ -19,6 +19,11 @@ WORKER = MANAGER._replace(role="worker", pool="web")
 OUT = Local("inactive")
 OURS = Local("active", "n2", True, "s1", ("d1",))
 ORPHAN = Local("active", "n9", True, "s9", ("d9",))
+PENDING = Local("pending", "n2")
+BROKEN = Local("error", error="x")  # in error and locked the engine tells no node id, as measured on 26.1
+EXPIRED = Local("error", error="Swarm certificates have expired.")
+LOCKED = Local("locked")
+WAS = {"joined": ("u1", "s1"), "joined_as": "n2"}  # what a full member remembers
 CLAIMED = rules.claim(empty(), "i-1", "b")
 MINE = rules.claim(empty(), "i-2", "b")
 SEATED = rules.take_seat(formed(), "i-2", "10.0.0.2")
@@ -41,7 +46,16 @@ FULL = {**formed(), "managers_target": 1}
         (MINE, OUT, MANAGER, join.INIT),
         (MINE, ORPHAN, MANAGER, join.PUBLISH),
         (MINE, ORPHAN._replace(control_available=False), MANAGER, join.WIPE),
-        (MINE, Local("error", error="x"), MANAGER, join.WAIT),
+        (MINE, BROKEN, MANAGER, join.WIPE),
+        (MINE, LOCKED, MANAGER, join.WIPE),
+        (MINE, PENDING, MANAGER, join.WAIT),
+        (CLAIMED, LOCKED, MANAGER, join.WIPE),
+        (MINE, OURS._replace(**WAS), MANAGER, join.WAIT),
+        (MINE, OUT._replace(**WAS), MANAGER, join.WAIT),
+        (CLAIMED, OURS._replace(**WAS), MANAGER, join.WAIT),
+        (empty(), OURS._replace(**WAS), WORKER, join.WAIT),
+        (empty(), OUT._replace(**WAS), MANAGER, join.WAIT),
+        (empty(), ORPHAN._replace(joined=("u0", "s0"), joined_as="n9"), MANAGER, join.WIPE),
         (formed(), OUT, WORKER, join.JOIN),
         (formed(), OUT, MANAGER, join.TAKE_SEAT),
         (FULL, OUT, MANAGER, join.WAIT),
@@ -57,16 +71,26 @@ FULL = {**formed(), "managers_target": 1}
         (formed(), Local("active", "n2", digests=("d2",), joined=("u1", "s0"), joined_as="n2"), WORKER, join.WIPE),
         (formed(), ORPHAN, MANAGER, join.WIPE),
         (rules.forget(formed(), "n2"), OURS, WORKER, join.WIPE),
-        (formed(), Local("pending", "n2"), WORKER, join.PENDING),
-        (formed(), Local("pending", "n2", joined_as="n2"), WORKER, join.WAIT),
-        (formed(), Local("pending", "n1"), MANAGER, join.WAIT),
-        (formed(), Local("error", "n2"), MANAGER, join.WIPE),
-        (formed(), Local("error", "n2", joined_as="n2", error="x"), MANAGER, join.WAIT),
-        (formed(), Local("error", "n2", joined_as="n2", error="Swarm certificates have expired."), WORKER, join.WIPE),
-        (formed(), Local("error", "n2", joined_as="n2", error="Swarm certificates have expired."), MANAGER, join.WAIT),
+        (formed(), PENDING, WORKER, join.PENDING),
+        (formed(), PENDING._replace(**WAS), WORKER, join.WAIT),
+        (formed(), PENDING._replace(node_id=""), WORKER, join.PENDING),
+        (formed(), PENDING._replace(node_id="n3", **WAS), WORKER, join.PENDING),
+        (formed(), PENDING._replace(node_id="n1"), MANAGER, join.WAIT),
+        (formed(), BROKEN, MANAGER, join.WIPE),
+        (formed(), BROKEN, WORKER, join.WIPE),
+        (formed(), BROKEN._replace(**WAS), MANAGER, join.WAIT),
+        (formed(), BROKEN._replace(**WAS), WORKER, join.WAIT),
+        (formed(), BROKEN._replace(joined=("u1", "s0"), joined_as="n2"), WORKER, join.WIPE),
+        (FILLED, BROKEN, MANAGER, join.WAIT),
+        (SEATED, BROKEN, MANAGER, join.WIPE),
+        (rules.forget(FILLED, "n2"), BROKEN._replace(**WAS), MANAGER, join.WIPE),
+        (formed(), EXPIRED._replace(**WAS), WORKER, join.WIPE),
+        (formed(), EXPIRED._replace(**WAS), MANAGER, join.WAIT),
         ({**formed(), "epoch": 2}, OURS._replace(epoch=1), MANAGER, join.WIPE),
         ({**formed(), "epoch": 2}, OURS._replace(epoch=1, node_id="n1"), MANAGER, join.DONE),
-        (formed(), Local("locked"), MANAGER, join.UNLOCK),
+        (FILLED, LOCKED, MANAGER, join.UNLOCK),
+        (formed(), LOCKED._replace(**WAS), MANAGER, join.UNLOCK),
+        (formed(), LOCKED, MANAGER, join.WIPE),
         ({**formed(), "phase": "RECOVERING"}, OUT, MANAGER, join.WAIT),
         ({**formed(), "phase": "DESTROYED"}, ORPHAN, MANAGER, join.WAIT),
         (empty(), OUT, MANAGER._replace(state="terminating"), join.IDLE),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -31,15 +31,16 @@ class Thing(Resource):
     image: str = "debian-13"
     labels: Mapping[str, str] = field(default_factory=dict)
     engine: str = "26.1.5"
+    pool: str = field(default="", kw_only=True, compare=False)  # of what is wanted; what is found does not know it
     world: World = field(kw_only=True, compare=False, repr=False)
 
     def create(self) -> None:
         self.world.touch(f"create {self.key}")
-        self.world.things[self.key] = self
+        self.world.things[self.key] = replace(self, pool="")
 
     def update(self, old: Thing) -> None:
         self.world.touch(f"update {self.key}")
-        self.world.things[self.key] = self
+        self.world.things[self.key] = replace(self, pool="")
 
     def delete(self) -> None:
         self.world.touch(f"delete {self.key}")
@@ -69,6 +70,7 @@ class World:
     answers: dict[str, Result] = field(default_factory=dict)  # by hostname, or by the command's first word
     shell_code: int = 0
     networks: tuple[str, ...] = ()
+    hidden: tuple[Thing, ...] = ()  # what is seen only when a manager answers
     outdated: tuple[Outdated, ...] = ()
     built: bool = True  # whether the provider is
 
@@ -143,6 +145,7 @@ class FakeSession:
         for step in ("boot", "engine", "joined"):
             yield from (NodeProgress(one.hostname, step, 2.1) for one in self.instances())
         self.world.formed = True
+        self.world.things |= {one.key: one for one in self.world.hidden}
 
     def wait_healthy(self, timeout: float) -> Generator[Event, None, None]:
         self.world.touch(f"wait healthy {timeout:.0f}")
@@ -206,8 +209,8 @@ class FakeSession:
 
     def _desired(self) -> list[Thing]:
         sizes = {pool.name: self.world.sizes.get(pool.name, pool.size.desired) for pool in self.cluster.groups}
-        names = [f"{self.cluster.name}-{pool}-{slot}" for pool, size in sizes.items() for slot in range(1, size + 1)]
-        hosts = [Thing(name, world=self.world) for name in names]
+        slots = [(pool, slot) for pool, size in sizes.items() for slot in range(1, size + 1)]
+        hosts = [Thing(f"{self.cluster.name}-{pool}-{slot}", pool=pool, world=self.world) for pool, slot in slots]
         return [*hosts, *(Overlay(name, world=self.world) for name in self.world.networks)]
 
 
@@ -221,6 +224,9 @@ class FakeRunner:
     def run(self, argv: Sequence[str], *, stdin: str = "", timeout: float = 60.0) -> Result:
         self.world.touch(f"run {self.hostname} {list(argv)}")
         return self.world.answers.get(self.hostname) or self.world.answers.get(argv[0]) or Result(0, "ok\n")
+
+    def stop(self) -> None:
+        self.world.touch(f"stop {self.hostname}")
 
 
 def _instance(cluster: Cluster, number: int, name: str) -> Instance:

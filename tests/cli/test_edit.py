@@ -1,8 +1,11 @@
 from __future__ import annotations
 
+import os
+from pathlib import Path
+
 import pytest
 
-from bootstrap.cli.edit import with_count
+from bootstrap.cli.edit import draft, with_count
 from bootstrap.errors import UsageError
 
 
@@ -45,3 +48,25 @@ def test_a_pool_is_found_by_name() -> None:
     text = "pools:\n  a: {count: 1}\n  b:\n    count: 1\n"
 
     assert with_count(text, "b", 12) == "pools:\n  a: {count: 1}\n  b:\n    count: 12\n"
+
+
+@pytest.mark.parametrize("refused", [False, True])
+def test_a_draft_is_the_owners(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, refused: bool) -> None:
+    """Under sudo the file stays the user's, with its mode; who may not give files away gets a draft all the same."""
+    given: list[tuple[str, int, int]] = []
+
+    def chown(path: Path, owner: int, group: int) -> None:
+        given.append((str(path), owner, group))
+        if refused and owner != -1:
+            raise PermissionError
+
+    monkeypatch.setattr(os, "chown", chown)
+    path = tmp_path / "prod.yml"
+    path.write_text("a: 1\n")
+    path.chmod(0o640)
+    with draft(path, "a: 2\n") as new:
+        owner = path.stat()
+
+        assert given == [(str(new), -1, owner.st_gid), (str(new), owner.st_uid, -1)]
+        assert new.stat().st_mode & 0o7777 == 0o640
+        assert new.read_text() == "a: 2\n"

@@ -2,12 +2,15 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
+import sys
+import threading
 from pathlib import Path
 
 import pytest
 
 from tests.cli.conftest import Invoke, document
-from tests.cli.fake_session import World
+from tests.cli.fake_session import FakeRunner, World
 
 
 def interrupt(number: int) -> None:
@@ -94,3 +97,48 @@ def test_the_second_signal_ends_at_once(
     with pytest.raises(EndedError) as caught:
         invoke("status", file)
     assert caught.value.args == (143,)
+
+
+@pytest.mark.parametrize("stoppable", [True, False])
+def test_an_interrupted_exec(
+    invoke: Invoke, running: World, file: Path, monkeypatch: pytest.MonkeyPatch, stoppable: bool
+) -> None:
+    """What waits is not started; what runs is ended where its runner can, and not waited for where it cannot."""
+    gate = threading.Event()
+
+    def hang() -> None:
+        interrupt(signal.SIGINT)
+        gate.wait(10)
+        running.log.append("woke")
+
+    running.on["run prod-dmz-1 ['sleep', '600']"] = hang
+    if not stoppable:
+        monkeypatch.delattr(FakeRunner, "stop")
+    result = invoke("exec", file, "-o", "json", "--parallel", "1", "--", "sleep", "600")
+    log = list(running.log)
+    gate.set()
+
+    assert result.exit_code == 130
+    assert document(result)["error"]["code"] == "interrupted"
+    assert "woke" not in log
+    assert [line for line in log if line.startswith(("run", "stop"))] == [
+        "run prod-dmz-1 ['sleep', '600']", *(["stop prod-dmz-1"] if stoppable else []),
+    ]  # fmt: skip
+
+
+@pytest.mark.process
+def test_an_interruption_while_loading() -> None:
+    """Ctrl-C before the signals are ours, while libraries load, is 130 without a word."""
+    script = """
+import os, signal, sys
+class Interrupts:
+    def find_spec(self, name, path=None, target=None):
+        if name == "click":
+            os.kill(os.getpid(), signal.SIGINT)
+sys.meta_path.insert(0, Interrupts())
+from bootstrap.cli import main
+main(["version"])
+"""
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
+
+    assert (done.returncode, done.stdout, done.stderr) == (130, "", "")

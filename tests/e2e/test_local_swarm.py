@@ -19,6 +19,18 @@ from tests.e2e.machine import SECRETS, Sampler, snapshot
 
 pytestmark = pytest.mark.lab
 
+SITE = """\
+version: "3.8"
+services:
+  web:
+    image: hello:e2e
+    command: [/bin/busybox, httpd, -f, -p, "8080", -h, /etc]
+    environment: {GREETING: "${GREETING}"}
+    networks: [app]
+    deploy: {mode: global, endpoint_mode: dnsrr}
+networks:
+  app: {external: true}
+"""
 MANAGERS = [f"e2e-managers-{zone}-1" for zone in "abc"]
 
 
@@ -116,6 +128,28 @@ def test_a_service_answers_from_every_node_to_every_node(face: Face, tmp_path: P
     across = {(a.hostname, address): overlay.over_network(a, address) for a in hosts for address in addresses}
     assert set(across.values()) == set(answers.values())
     overlay.on(manager, "docker", "service", "rm", "hello")
+
+
+def test_a_stack_is_deployed_and_kept_so(face: Face) -> None:
+    """`stacks:` are created and kept so: an empty plan after `up`, drift told and mended, gone when the file drops it."""
+    plain = face.file.read_text()
+    (face.file.parent / "site.yml").write_text(SITE)
+    face.file.write_text(plain + "stacks: {site: {files: [site.yml], env: {GREETING: hello}}}\n")
+    node = leader(face.status())
+
+    assert face.up()["healthy"] is True
+    assert face.json("plan")["changes"] == []
+    assert "hello" in face.ssh(node, "docker", "service", "inspect", "site_web")
+
+    face.ssh(node, "docker", "service", "rm", "site_web")
+    assert [one["code"] for one in face.status()["problems"]] == ["drift"]
+    assert face.up()["healthy"] is True
+    assert "site_web" in face.ssh(node, "docker", "service", "ls", "--format", "{{.Name}}")
+
+    face.file.write_text(plain)
+    assert [(one["action"], one["kind"]) for one in face.json("plan")["changes"]] == [("delete", "stack")]
+    assert face.up()["healthy"] is True
+    assert face.ssh(node, "docker", "service", "ls", "-q") == ""
 
 
 def test_a_network_removed_by_hand_is_made_again(face: Face) -> None:

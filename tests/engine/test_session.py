@@ -112,7 +112,10 @@ def test_scaling_in_removes_the_node_before_its_machine() -> None:
     up(one)
 
     assert sorted(world.machines) == [f"prod-managers-{zone}-1" for zone in "abc"] + ["prod-web-1"]
-    assert sorted(call[1] for call in world.calls if call[0] == "remove") == ["n-prod-web-2", "n-prod-web-3"]
+    done = [call[:2] for call in world.calls if call[0] in {"remove", "destroy"}]
+    for name in ("prod-web-2", "prod-web-3"):
+        assert done.index(("remove", f"n-{name}")) < done.index(("destroy", name))
+    assert len(done) == 4
 
 
 def test_managers_leave_one_behind_the_other() -> None:
@@ -166,8 +169,97 @@ def test_down_is_the_difference_with_nothing_wanted() -> None:
     list(one.apply(one.plan_down()))
 
     assert world.machines == {}
-    assert world.calls == []
+    assert {call[0] for call in world.calls} == {"destroy"}
     assert not one.plan_down()
+
+
+def test_a_ghost_with_the_hostname_of_a_leaving_machine_is_no_stumbling_block() -> None:
+    """A machine that joined twice has two node objects; both are told apart and both go."""
+    world, recorded = World(), {"prod-pool-web": 2}
+    one = session(FULL, world, recorded)
+    up(one)
+    world.nodes["ghost"] = {**world.nodes["prod-web-2"], "id": "n-ghost-of-web-2", "state": "down"}
+    recorded["prod-pool-web"] = 1
+
+    assert {key for action, key in actions(one) if key.startswith("node/")} == {
+        "node/prod-web-2.n-ghost-of-w", "node/prod-web-2.n-prod-web-2",
+    }  # fmt: skip
+    up(one)
+    assert "ghost" not in world.nodes
+
+
+def test_a_node_that_only_bears_the_name_of_a_leaving_machine_stays() -> None:
+    """What goes is decided by the machine's instance id, never by what a node calls itself."""
+    world, recorded = World(), {"prod-pool-web": 2}
+    one = session(FULL, world, recorded)
+    up(one)
+    world.nodes["prod-web-2"]["instance"] = "i-somebody-else"
+    recorded["prod-pool-web"] = 1
+
+    assert actions(one) == [("delete", "host/prod-web-2")]
+
+
+def test_a_manager_that_would_move_is_refused() -> None:
+    """Without a surge the guard would bar the move for ever, so it is refused before anything is touched."""
+    world = World()
+    up(session(cluster(), world))
+
+    with pytest.raises(BootstrapError, match="managers would move") as caught:
+        session(cluster(zones=("a", "b")), world).plan_up()
+
+    assert caught.value.code == "manager_move"
+
+
+def test_a_stack_goes_before_its_network() -> None:
+    """Dropped in one edit, the stack is removed first."""
+    world = World()
+    up(session(FULL, world))
+
+    bare = session(cluster(pool("web", Size(1, 6, 1))), world)
+    up(bare)
+
+    assert world.networks == {}
+    assert world.stacks == {}
+
+
+def test_another_swarm_s_answer_is_no_answer() -> None:
+    """A manager of a swarm that was not published steers nothing, and `status` says whom it was asked."""
+    world = World()
+    one = session(FULL, world)
+    up(one)
+    world.control = {**(world.control or {}), "swarm_id": "the-published-one"}
+
+    document = one.status()
+
+    assert [problem["code"] for problem in document["problems"]] == ["no_quorum"]
+    assert "it is in another swarm (s1)" in document["problems"][0]["message"]
+
+
+def test_a_cluster_that_is_going_is_not_healthy() -> None:
+    """After a killed `down` the machines may all be well; the cluster is not."""
+    world = World()
+    one = session(FULL, world)
+    up(one)
+    one.retire()
+
+    document = one.status()
+
+    assert document["healthy"] is False
+    assert [problem["code"] for problem in document["problems"]] == ["going"]
+
+
+def test_a_forced_drain_is_told() -> None:
+    """Tasks that did not end in time are killed with their node; the user hears of it."""
+    world, recorded, told = World(), {"prod-pool-web": 2}, list[str]()
+    one = Session(FULL, FakeProvider(FULL, world, recorded), FakeClock(), say=told.append)
+    up(one)
+    world.emptied = False
+    recorded["prod-pool-web"] = 1
+
+    up(one)
+
+    assert len(told) == 1
+    assert "prod-web-2" in told[0]
 
 
 def test_up_refuses_while_a_down_is_half_done() -> None:

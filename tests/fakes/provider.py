@@ -28,6 +28,7 @@ class World:
     calls: list[tuple[str, ...]] = field(default_factory=list)
     quorum: bool = True
     refuse: str = ""  # an agent verb that fails
+    emptied: bool = True  # whether drained tasks end in time
 
     def switch_on(self, slot: Slot) -> None:
         """The machine boots and joins by itself."""
@@ -87,10 +88,12 @@ class FakeRunner:
             return world.status(self.hostname)
         if verb == "remove":
             world.nodes = {name: one for name, one in world.nodes.items() if one["id"] != rest[0]}
-        elif verb == "network-create":
+            return {"emptied": world.emptied}
+        if verb == "network-create":
             subnet = document["subnet"] or "10.200.9.0/24"
             world.networks[document["name"]] = {**document, "subnet": subnet, "ours": True}
         elif verb == "network-remove":
+            assert not world.stacks, "a network that a stack may use is still in use"
             del world.networks[rest[0]]
         elif verb == "stack-deploy":
             world.stacks[rest[0]] = {"name": rest[0], "hash": document["hash"], "live": True}
@@ -106,6 +109,7 @@ class FakeHost(Resource):
     kind: ClassVar[str] = "host"
 
     running: bool = True
+    role: str = field(default="", compare=False)
     slot: Slot | None = field(default=None, compare=False)
     world: World = field(default_factory=World, compare=False, repr=False)
 
@@ -117,6 +121,7 @@ class FakeHost(Resource):
         self.create()
 
     def delete(self) -> None:
+        self.world.calls.append(("destroy", self.name))
         del self.world.machines[self.name]
 
 
@@ -132,11 +137,11 @@ class FakeProvider:
         return {one.name: f"#!/bin/sh\n# {one.name}\n" for one in self.cluster.groups}
 
     def desired(self) -> Sequence[Resource]:
-        return [FakeHost(slot.hostname, slot=slot, world=self.world) for slot in self._slots()]
+        return [FakeHost(slot.hostname, role=slot.pool.role, slot=slot, world=self.world) for slot in self._slots()]
 
     def existing(self) -> Sequence[Resource]:
         return [
-            FakeHost(name, running=one.state != "stopped", world=self.world)
+            FakeHost(name, running=one.state != "stopped", role=one.role, world=self.world)
             for name, one in self.world.machines.items()
         ]
 

@@ -6,6 +6,8 @@ from pathlib import Path
 import pytest
 
 from bootstrap import inventory
+from bootstrap.inventory.providers import every_provider
+from bootstrap.providers import PROVIDERS
 from tests.inventory.cases import Case, cases, examples
 
 LINE = re.compile(r"[^\s:]+:[1-9]\d*:[1-9]\d*: (error|warning)\[([EW])\d{3}\]: [^;]*?\S: \S.*; \S.*")
@@ -51,21 +53,46 @@ def test_a_good_inventory_is_a_cluster_with_no_more_than_the_warnings_at_its_top
     assert inventory.load(case.path.name, environ=case.environ).managers.role == "manager"
 
 
+def _not_yet(provider: str) -> list[tuple[str, str]]:
+    """Code and place of what is told about a file without a mistake: nothing but that its provider is to come."""
+    return [] if provider == "local" else [("W080", "provider")]
+
+
 @pytest.mark.parametrize("path", examples(), ids=lambda path: path.stem)
 def test_a_published_example_has_no_problem_and_names_its_schema(path: Path) -> None:
-    """Not even a warning, and an editor checks it too."""
-    assert inventory.check(path, environ={}) == []
-    assert path.read_text(encoding="utf-8").startswith("# yaml-language-server: $schema=./bootstrap.schema.json\n")
+    """Not even a warning but of what it says itself; `--strict` takes it, and an editor checks it too."""
+    problems = inventory.check(path, strict=True, environ={})
+    text = path.read_text(encoding="utf-8")
+
+    assert [(one.code, one.where) for one in problems] == _not_yet(inventory.load(path, environ={}).provider)
+    assert {one.severity for one in problems} <= {"warning"}
+    assert all(one.code in text for one in problems)
+    assert text.startswith("# yaml-language-server: $schema=./bootstrap.schema.json\n")
 
 
 @pytest.mark.parametrize("provider", inventory.provider_names())
 def test_a_starter_has_no_problem(provider: str, tmp_path: Path) -> None:
-    """What `init` writes validates as it stands."""
+    """What `init` writes validates as it stands; where the provider is to come, it says so at its top."""
     path = tmp_path / "bootstrap.yml"
     path.write_text(inventory.starter(provider), encoding="utf-8")
+    problems = inventory.check(path, strict=True, environ={})
 
-    assert inventory.check(path, environ={}) == []
+    assert [(one.code, one.where) for one in problems] == _not_yet(provider)
+    assert all(one.severity == "warning" and one.code in inventory.starter(provider) for one in problems)
     assert inventory.load(path, environ={}).provider == provider
+
+
+def test_a_provider_that_is_built_is_the_one_that_runs() -> None:
+    """The warning goes when the provider comes: the two tables agree."""
+    assert {one.name for one in every_provider() if one.built} == set(PROVIDERS)
+
+
+def test_what_is_not_in_this_version_is_told_only_in_a_file_without_errors(tmp_path: Path) -> None:
+    """A list of mistakes is for mending them; what is to come would only stand between."""
+    path = tmp_path / "c.yml"
+    path.write_text("version: 1\ncluster: c\nprovider: local\nmanagers: {count: 4}\ntokens: {rotate_every: 24h}\n")
+
+    assert {one.code for one in inventory.check(path, environ={})} == {"E031"}
 
 
 def test_the_local_example_is_the_starter_with_five_hosts() -> None:
@@ -111,4 +138,4 @@ def test_every_code_of_the_reference_has_a_case() -> None:
 
     assert {f"E{one:03}" for one in (*range(1, 12), 75)} - seen <= elsewhere
     assert {f"E{one:03}" for one in (*range(20, 25), *range(30, 38), *range(40, 44), *range(50, 62), 80)} <= seen
-    assert {"W021", "W031", "W032", "W033", "W052", "W070"} <= seen
+    assert {"W021", "W031", "W032", "W033", "W052", "W070", "W080"} <= seen

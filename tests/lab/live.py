@@ -63,8 +63,8 @@ class Live:
 
     def down(self) -> None:
         """Remove the cluster, as often as one likes."""
+        records.remove(paths.cluster_dir(self.cluster) / "groups")  # not the fabric's: the provider's
         fabric.destroy(self.cluster)
-        records.remove(paths.cluster_dir(self.cluster) / "groups")
 
 
 def sh(record: HostRecord, script: str, timeout: float = 60.0) -> Result:
@@ -146,6 +146,8 @@ def _processes() -> list[str]:
     for folder in Path("/proc").glob("[0-9]*"):
         try:
             command = (folder / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
+            if (folder / "stat").read_text().rpartition(")")[2].split()[0] == "Z":
+                continue  # dead: the machine's init has not looked yet
             found.append(f"{folder.name} {command} {(folder / 'cgroup').read_text()}")
         except OSError:  # ended meanwhile
             continue

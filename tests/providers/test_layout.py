@@ -49,12 +49,21 @@ def test_growing_managers_keeps_those_that_are_there() -> None:
 
 
 def test_workers_are_spread_over_the_zones() -> None:
-    """A pool of three has one worker in each zone, and two pools do not both begin in the first."""
-    made = cluster(pool("web", 3), pool("jobs", 1))
+    """A pool of three has one worker in each zone."""
+    made = cluster(pool("web", 3))
     zones = {slot.hostname: slot.zone for slot in slots(made, wanted_groups(made, {}))}
 
     assert sorted(zones[f"prod-web-{n}"] for n in (1, 2, 3)) == ["a", "b", "c"]
-    assert zones["prod-web-1"] != zones["prod-jobs-1"]
+
+
+def test_another_pool_moves_nobody() -> None:
+    """Adding, dropping or reordering pools changes no other pool's zones."""
+    zones = []
+    for pools in ((pool("web", 3),), (pool("api", 2), pool("web", 3)), (pool("web", 3), pool("api", 2))):
+        made = cluster(*pools)
+        zones.append([one.zone for one in slots(made, wanted_groups(made, {})) if one.pool.name == "web"])
+
+    assert zones[0] == zones[1] == zones[2]
 
 
 def test_clusters_with_a_common_prefix_share_no_name() -> None:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -9,7 +10,7 @@ import pytest
 from bootstrap.errors import BootstrapError
 from bootstrap.remote.agent import Agent
 from bootstrap.remote.runner import CommandFailed, Result
-from bootstrap.swarm.view import first_answer
+from bootstrap.swarm.view import Silence, View, first_answer
 
 
 @dataclass(frozen=True)
@@ -24,23 +25,48 @@ class Says:
         return Result(self.code, self.stdout, self.stderr)
 
 
+class Frozen:
+    """A runner that answers when it is thawed."""
+
+    def __init__(self) -> None:
+        self.thaw = threading.Event()
+
+    def run(self, argv: Sequence[str], *, stdin: str = "", timeout: float = 60.0) -> Result:
+        self.thaw.wait(10)
+        return Result(1)
+
+
 def test_the_first_manager_with_a_quorum_is_asked() -> None:
     """One that fails and one without a quorum are passed over."""
     agents = [
         Agent(Says("", 1, "no such file"), "m1"),
         Agent(Says('{"swarm": null}'), "m2"),
-        Agent(Says('{"swarm": {"nodes": [], "networks": [], "stacks": []}}'), "m3"),
+        Agent(Says('{"swarm": {"id": "s1", "nodes": [], "networks": [], "stacks": []}}'), "m3"),
     ]
 
-    view = first_answer(agents)
+    view = first_answer(agents, swarm_id="s1")
 
-    assert view is not None
+    assert isinstance(view, View)
     assert view.agent.where == "m3"
 
 
 def test_nobody_answers() -> None:
-    """Silence is no answer."""
-    assert first_answer([Agent(Says("", 1), "m1")]) is None
+    """Silence is no answer; what each manager said instead is kept."""
+    silence = first_answer([Agent(Says("", 1, "no such file"), "m1")], swarm_id=None)
+
+    assert isinstance(silence, Silence)
+    assert "no such file" in silence.reasons["m1"]
+
+
+def test_a_frozen_manager_does_not_hold_up_the_answer() -> None:
+    """When one takes its time, the next is asked as well, and its answer is taken."""
+    frozen, free = Frozen(), Says('{"swarm": {"id": "s1", "nodes": [], "networks": [], "stacks": []}}')
+
+    view = first_answer([Agent(frozen, "m1"), Agent(free, "m2")], swarm_id="s1", patience=0.01)
+    frozen.thaw.set()
+
+    assert isinstance(view, View)
+    assert view.agent.where == "m2"
 
 
 def test_the_agent_s_own_error_is_passed_on() -> None:

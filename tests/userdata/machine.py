@@ -8,7 +8,7 @@ from pathlib import Path
 
 STUBBED = (
     *("apt-cache", "apt-get", "apt-mark", "chown", "curl", "dnf", "dpkg", "dpkg-query", "getent", "gpg", "python3"),
-    *("rpm", "sleep", "sysctl", "systemctl"),
+    *("rpm", "sleep", "sync", "sysctl", "systemctl"),
 )
 REAL = ("base64", "cat", "chmod", "cut", "env", "flock", "grep", "mkdir", "mv", "rm", "sh", "sha256sum", "tail")
 
@@ -73,12 +73,16 @@ class Machine:
         """Run it as it is, complete or not."""
         file = self.path / "script"
         file.write_bytes(script.encode())
+        return self.start(str(shutil.which(shell)), str(file))
+
+    def start(self, *argv: str, stdin: str = "") -> subprocess.CompletedProcess[str]:
+        """Run a command there, with what it reads."""
         environment = {"PATH": str(self.bin), "BOOTSTRAP_ROOT": str(self.root), "MACHINE": str(self.path)}
         return subprocess.run(
-            [str(shutil.which(shell)), str(file)],
+            argv,
             env=environment,
             cwd=self.path / "cwd",
-            stdin=subprocess.DEVNULL,
+            input=stdin,
             capture_output=True,
             encoding="utf-8",
             errors="replace",

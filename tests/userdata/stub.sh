@@ -46,7 +46,7 @@ case "$name $*" in
   "getent passwd 0") echo root:x:0:0:root:/root:/bin/bash ;;
   "systemctl is-enabled --quiet "*) [ -e "$MACHINE/enabled/$3" ] ;;
   "systemctl is-active --quiet "*) [ -e "$MACHINE/active/$3" ] ;;
-  "systemctl enable --quiet "*) : >"$MACHINE/enabled/$3" ;;
+  "systemctl enable --quiet "*) [ "$3" != --no-reload ] || shift && : >"$MACHINE/enabled/$3" ;;
   "systemctl start bootstrap-boot.service")
     [ ! -e "$MACHINE/active/$2" ] || exit 0
     mkdir -p "$BOOTSTRAP_ROOT/etc/docker"

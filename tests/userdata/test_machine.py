@@ -54,7 +54,7 @@ def test_units_start_in_their_order_and_nothing_waits_for_the_join(machine: Mach
     ]
     enabled = {path.name for path in (machine.path / "enabled").iterdir()}
     assert enabled == {
-        "bootstrap-boot.service", "docker.service", "docker-swarm-join.service", "bootstrap-agent.service",
+        "bootstrap-prepare.service", "bootstrap-boot.service", "docker.service", "docker-swarm-join.service", "bootstrap-agent.service",
     }  # fmt: skip
 
 

@@ -92,8 +92,9 @@ def test_the_engine_never_starts_before_its_boot_unit_says_so() -> None:
         units = dict(
             re.findall(r"/etc/systemd/system/(\S+)\.service <<'END_OF_UNIT'\n(.*?)\nEND_OF_UNIT", text, re.DOTALL)
         )
-        assert list(units) == ["bootstrap-boot", "docker-swarm-join", "bootstrap-agent"], name
+        assert list(units) == ["bootstrap-prepare", "bootstrap-boot", "docker-swarm-join", "bootstrap-agent"], name
         assert "\nBefore=docker.service\n" in units["bootstrap-boot"]
         assert units["bootstrap-boot"].endswith("[Install]\nRequiredBy=docker.service")
         assert "\nRequires=docker.service\n" in units["docker-swarm-join"]
+        assert "Type=" not in units.pop("bootstrap-prepare")  # a simple service: its target does not wait for its end
         assert not [unit for unit in units.values() if ".target" in unit.partition("[Install]")[2]]

@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
 from typing import Any
 
 import click
 
 from bootstrap.cli import errors
+from bootstrap.cli.everywhere import Everywhere
 from bootstrap.cli.nodes import shell_words
 from bootstrap.cli.options import after_dashes, file_argument, option, verb
 from bootstrap.cli.run import Run, Session
 from bootstrap.errors import BootstrapError, UsageError
 from bootstrap.providers.base import Instance
 from bootstrap.remote.runner import Result
-
-UNREACHED = 255  # as ssh says it
 
 
 @verb(passes=True, options_metavar="[OPTIONS]", epilog="CMD stands after --: bootstrap exec prod.yml -- docker info")
@@ -37,10 +34,11 @@ def command(run: Run, file: Path, role: str | None, pool: str | None) -> int:
     session = run.open(file)
     chosen = _chosen(session, role, pool)
     answers = []
-    for instance, result in _everywhere(run, session, chosen, argv):
-        answers.append(_document(instance, result))
-        if not run.json:
-            _print(run, instance, result)
+    with run.signals.held():
+        for instance, result in Everywhere(session, chosen, argv, parallel=run.parallel, signals=run.signals):
+            answers.append(_document(instance, result))
+            if not run.json:
+                _print(run, instance, result)
     return _end(run, sorted(answers, key=lambda one: str(one["node"])))
 
 
@@ -59,29 +57,6 @@ def _chosen(session: Session, role: str | None, pool: str | None) -> list[Instan
             "no running machine matches", where=session.cluster.name, fix="see `bootstrap status`", code="no_node"
         )
     return chosen
-
-
-def _everywhere(
-    run: Run, session: Session, chosen: Sequence[Instance], argv: Sequence[str]
-) -> Iterator[tuple[Instance, Result]]:
-    """Each machine with its result, in the order in which they end."""
-    with ThreadPoolExecutor(max_workers=run.parallel, thread_name_prefix="exec") as threads:
-        futures = {threads.submit(_one, session, instance, argv): instance for instance in chosen}
-        try:
-            for future in as_completed(futures):
-                yield futures[future], future.result()
-        except KeyboardInterrupt:
-            threads.shutdown(wait=False, cancel_futures=True)
-            raise
-
-
-def _one(session: Session, instance: Instance, argv: Sequence[str]) -> Result:
-    """The command on one machine; a machine that cannot be reached is a result as well: the others count too."""
-    pool = session.cluster.pool(instance.pool) or session.cluster.managers
-    try:
-        return session.runner(instance).run(argv, timeout=pool.timeouts.command)
-    except BootstrapError as error:
-        return Result(UNREACHED, "", f"{error}\n")
 
 
 def _print(run: Run, instance: Instance, result: Result) -> None:

@@ -22,6 +22,8 @@ def command(run: Run, file: Path, detailed_exitcode: bool) -> int:
     `+` creates, `~` updates, `-/+` replaces, `-` deletes. Nothing is changed and no lock is taken. An autoscaled
     pool's size, a newer image and a drain by hand are no changes.
     """
-    plan = run.open(file).plan_up()
+    session = run.open(file)
+    run.warn(file)
+    plan = session.plan_up()
     run.emit(plans.document(plan), lambda: plans.text(plan, every=bool(run.verbose)))
     return EXIT_DIFFERENT if detailed_exitcode and (plan or plan.outdated) else 0

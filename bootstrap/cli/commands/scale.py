@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Set
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,7 +17,7 @@ from bootstrap.cli.show.progress import Progress
 from bootstrap.errors import UsageError
 from bootstrap.inventory import InvalidInventory
 from bootstrap.model.cluster import Pool
-from bootstrap.model.resource import Plan
+from bootstrap.model.resource import Plan, Resource
 
 
 @verb()
@@ -68,19 +69,25 @@ def _resize(run: Run, session: Session, pool: Pool, size: int, *, wait: bool) ->
         fix = "choose a size between them, or change min and max in the file"
         raise UsageError(f"{size} is outside its bounds, {bounds}", where=pool.name, fix=fix)
     with session.locked(f"scale {pool.name}={size}", run.lock_timeout):
-        before = session.plan_up()
+        session.plan_up()  # what refuses a plan refuses it before the size is stored
         session.set_size(pool.name, size)
         run.say(f"{pool.name}: {size} wanted")
         with Progress(run) as progress:
-            progress.follow(session.apply(_caused(before, session.plan_up()), parallel=run.parallel), finish=True)
+            progress.follow(session.apply(_of_pool(session, pool.name), parallel=run.parallel), finish=True)
         settle(run, session, progress, wait=wait)
 
 
-def _caused(before: Plan, after: Plan) -> Plan:
-    """What the new size makes `up` do, and nothing that it would have done anyway. A cloud's group needs no more."""
-    known = {(one.action, one.resource.key): one.fields for one in before.changes}
-    news = (one for one in after.changes if known.get((one.action, one.resource.key)) != one.fields)
-    return Plan(after.cluster, tuple(news))
+def _of_pool(session: Session, pool: str) -> Plan:
+    """What `up` would do to this pool now: also what a scale before this one began and did not end."""
+    plan = session.plan_up()
+    machines = {one.hostname for one in session.instances() if one.pool == pool}
+    return Plan(plan.cluster, tuple(one for one in plan.changes if _belongs(one.resource, pool, machines)))
+
+
+def _belongs(resource: Resource, pool: str, machines: Set[str]) -> bool:
+    """Whether it says so itself, or is one of the pool's machines: what was found need not know its pool."""
+    named = resource.kind in {"host", "node"} and resource.name in machines
+    return named or getattr(resource, "pool", None) == pool
 
 
 def _write(run: Run, file: Path, pool: Pool, size: int, *, wait: bool) -> None:

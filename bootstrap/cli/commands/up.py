@@ -28,6 +28,7 @@ def command(run: Run, file: Path, roll: bool, no_wait: bool) -> None:
         raise BootstrapError("rolling is not built yet in this version", fix=fix, code="not_yet")
     session = run.open(file)
     run.need_consent()
+    run.warn(file)
     run.resume = f"bootstrap up {file}"
     with session.locked("up", run.lock_timeout):
         plan, asked = agree(run, session)

@@ -86,7 +86,7 @@ class Live:
             case NodeProgress():
                 self._machines.setdefault(event.hostname, Machine()).steps[event.step] = event.elapsed
             case _:
-                self._console.print(words.line(event))
+                self._console.print(Text(words.line(event)))  # as text: a bracket is no markup
 
     def stopping(self) -> None:
         """Take note; the picture shows it the next time it is drawn."""

@@ -50,11 +50,15 @@ def _lines(plan: Plan, *, every: bool) -> Iterator[str]:
         yield from _block(alike, changes, every=every)
     if plan.changes:
         yield ""
-    yield f"{plan.cluster}: {summary(plan)}"
+    blind = ", ".join(plan.unknown)
+    if blind and not plan:
+        yield f"{plan.cluster}: nothing known to change; unknown until a manager answers: {blind}"
+    else:
+        yield f"{plan.cluster}: {summary(plan)}"
     for one in plan.outdated:
         yield f"  ! {one.name} is outdated and left running: {one.why}"
-    if plan.unknown:
-        yield f"  ? known when a manager answers: {', '.join(plan.unknown)}"
+    if blind and plan:
+        yield f"  ? known when a manager answers: {blind}"
 
 
 def summary(plan: Plan) -> str:

@@ -90,7 +90,7 @@ class Aws(InventoryProvider):
     """AWS: EC2 Auto Scaling groups."""
 
     name: ClassVar[str] = "aws"
-    summary: ClassVar[str] = "Settings of the provider aws: Auto Scaling groups."
+    summary: ClassVar[str] = "Settings of the provider aws: Auto Scaling groups. Not in this version yet."
     block: ClassVar[type[Block]] = AwsSettings
     families: ClassVar[tuple[str, ...]] = ("ubuntu-24.04", "ubuntu-22.04", "debian-12", "debian-13", "al2023")
     default_image: ClassVar[str | None] = "ubuntu-24.04"
@@ -149,6 +149,7 @@ class Aws(InventoryProvider):
     starter: ClassVar[str] = """\
 # yaml-language-server: $schema=./bootstrap.schema.json
 # A swarm on AWS: one Auto Scaling group of managers per zone, one for each worker pool over all zones.
+# Not in this version yet: this file is checked (W080 says so) and rendered, `up` refuses it.
 #   bootstrap plan FILE     what would be made
 #   bootstrap up FILE       make it, or bring it to what this file says
 #   bootstrap status FILE   is it healthy?
@@ -181,6 +182,7 @@ pools:
 networks:
   app: {encrypted: true}
 
-# tokens: {rotate_every: 24h}          # join tokens are rotated; nothing breaks
+# Not in this version yet, here or on local:
+# tokens: {rotate_every: 24h}
 # backup: {every: 6h, keep: 28}
 """

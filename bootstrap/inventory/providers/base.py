@@ -27,9 +27,10 @@ class InventoryProvider:
     """Override what differs. Class attributes are the tables, methods what needs the whole file."""
 
     name: ClassVar[str]
-    summary: ClassVar[str]  # one sentence, for the JSON schema
+    summary: ClassVar[str]  # for the JSON schema
     block: ClassVar[type[Block]]
     starter: ClassVar[str]
+    built: ClassVar[bool] = False  # whether this version makes machines there, or checks the file only
 
     families: ClassVar[tuple[str, ...]] = ()
     default_image: ClassVar[str | None] = None

@@ -34,6 +34,7 @@ class Local(InventoryProvider):
     name: ClassVar[str] = "local"
     summary: ClassVar[str] = "Settings of the provider local: a cluster on this machine."
     block: ClassVar[type[Block]] = LocalSettings
+    built: ClassVar[bool] = True
     families: ClassVar[tuple[str, ...]] = ("debian-13", "debian-12", "debian-sid")
     default_image: ClassVar[str | None] = "debian-13"
     idle: ClassVar[frozenset[str]] = frozenset(

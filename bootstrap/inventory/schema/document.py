@@ -26,7 +26,9 @@ class Inventory(Layer):
         default=None, description="Name of the cluster, part of all names that are made."
     )
     provider: str | None = Field(
-        default=None, description="Where the machines come from.", json_schema_extra={"enum": [*NAMES]}
+        default=None,
+        description="Where the machines come from. Not in this version yet: aws, gcp, ssh are checked and rendered only.",
+        json_schema_extra={"enum": [*NAMES]},
     )
     protect: bool = Field(default=False, description="Refuse `down`.")
     single_zone: bool | None = Field(
@@ -34,8 +36,12 @@ class Inventory(Layer):
     )
     allow_even: bool = Field(default=False, description="Allow an even number of managers.")
     swarm: SwarmBlock | None = Field(default=None, description="What `docker swarm init` gets.")
-    tokens: TokensBlock | None = Field(default=None, description="Rotation of the join tokens.")
-    backup: BackupBlock | None = Field(default=None, description="Backups of the swarm's state.")
+    tokens: TokensBlock | None = Field(
+        default=None, description="Rotation of the join tokens by schedule. Not in this version yet."
+    )
+    backup: BackupBlock | None = Field(
+        default=None, description="Backups of the swarm's state. Not in this version yet."
+    )
     managers: ManagersBlock | None = Field(default=None, description="The swarm's managers.")
     pools: dict[PoolName, PoolBlock] | None = Field(default=None, max_length=1000, description="Worker pools by name.")
     networks: dict[NetworkName, NetworkBlock] | None = Field(
@@ -44,7 +50,9 @@ class Inventory(Layer):
     stacks: dict[StackName, Annotated[StackBlock, _STACK_PATH]] | None = Field(
         default=None, description="Compose stacks by name."
     )
-    registries: dict[RegistryName, RegistryBlock] | None = Field(default=None, description="Registry logins by host.")
+    registries: dict[RegistryName, RegistryBlock] | None = Field(
+        default=None, description="Registry logins by host. Not in this version yet."
+    )
 
 
 def _with_providers() -> type[Inventory]:

@@ -38,15 +38,18 @@ class TokensBlock(Block):
     """The join tokens."""
 
     rotate_every: RotateEvery = Field(
-        default=24 * 3600, description="Time between rotations, 15m to 90d, or off. Default 24h."
+        default=24 * 3600,
+        description="Not in this version yet. Time between rotations, 15m to 90d, or off. Default 24h.",
     )
 
 
 class BackupBlock(Block):
     """Copies of the swarm's state."""
 
-    every: BackupEvery = Field(default=6 * 3600, description="Time between backups, 15m to 30d, or off. Default 6h.")
-    keep: int = Field(default=28, ge=1, le=1000, description="How many are kept.")
+    every: BackupEvery = Field(
+        default=6 * 3600, description="Not in this version yet. Time between backups, 15m to 30d, or off. Default 6h."
+    )
+    keep: int = Field(default=28, ge=1, le=1000, description="Not in this version yet. How many are kept.")
 
 
 class NetworkBlock(Block):

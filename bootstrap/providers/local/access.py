@@ -33,13 +33,21 @@ def shell(record: HostRecord, runner: Runner, argv: Sequence[str]) -> int:
         known.write(f"{record.address} {_host_key(record, runner)}\n")
         known.flush()
         command = ssh_command(record, Path(known.name), argv)
-        return subprocess.run(command, check=False).returncode
+        try:
+            code = subprocess.run(command, check=False).returncode
+        except FileNotFoundError as error:
+            fix = "install it: `apt-get install openssh-client`"
+            raise BootstrapError(
+                "`ssh` is not installed", where="this machine", fix=fix, code="tool_missing"
+            ) from error
+        return code if code >= 0 else 128 - code  # ended by a signal, as a shell would tell it
 
 
 def ssh_command(record: HostRecord, known_hosts: Path, argv: Sequence[str]) -> list[str]:
     """The `ssh` call: this cluster's key, this host's key, nothing from the user's own configuration."""
     options = {
         "UserKnownHostsFile": str(known_hosts),
+        "GlobalKnownHostsFile": "/dev/null",
         "StrictHostKeyChecking": "yes",
         "IdentitiesOnly": "yes",
         "LogLevel": "ERROR",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar, Self
@@ -59,8 +59,12 @@ class Control(Resource):
         change(self.name, lambda current: {**current, **self._wanted()})
 
     def delete(self) -> None:
-        """Remove the store; the hosts that read it are gone by now."""
-        records.remove(store_dir(self.name))
+        """Remove the store, all at once: a half-removed one would hold an older object than the last."""
+        gone = paths.cluster_dir(self.name) / "store.gone"
+        records.remove(gone)
+        with suppress(FileNotFoundError):
+            store_dir(self.name).rename(gone)
+        records.remove(gone)
 
     def _wanted(self) -> dict[str, Any]:
         return {
@@ -80,7 +84,10 @@ def wanted_control(cluster: Cluster) -> Control:
 
 def existing_control(cluster: str) -> list[Control]:
     """What the store holds."""
-    current = read(cluster)
+    try:
+        current = read(cluster)
+    except BootstrapError:
+        return [Control(cluster, 0, {}, {})]  # there is one, whatever it says: `up` is told why, `down` removes it
     if current is None:
         return []
     return [Control(cluster, current["managers_target"], current["pools"], current["timers"])]
@@ -115,9 +122,10 @@ def told(cluster: str) -> Iterator[None]:
 
 
 def retire(cluster: str) -> None:
-    """The tombstone: what is half taken down is never taken for a cluster."""
-    if read(cluster) is not None:
-        change(cluster, lambda current: {**current, "phase": DESTROYED})
+    """The tombstone: what is half taken down is never taken for a cluster. An object that nobody can read is none."""
+    with suppress(BootstrapError):
+        if read(cluster) is not None:
+            change(cluster, lambda current: {**current, "phase": DESTROYED})
 
 
 def store_dir(cluster: str) -> Path:
@@ -131,7 +139,7 @@ def open_store(cluster: str) -> DirectoryStore:
 
 
 def make_store(folder: Path) -> None:
-    """The three parts, each with the mode that its readers need; managers alone see the third."""
-    for part, mode in (("control", 0o755), ("worker", 0o755), ("manager", 0o700)):
+    """The three parts; agents are root in their hosts, and nobody else on this machine is to read a token."""
+    for part, mode in (("control", 0o755), ("worker", 0o700), ("manager", 0o700)):
         (folder / part).mkdir(parents=True, exist_ok=True)
         (folder / part).chmod(mode)

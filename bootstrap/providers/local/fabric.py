@@ -9,6 +9,7 @@ from typing import ClassVar, Self
 from bootstrap.lab import fabric, paths, records
 from bootstrap.model.resource import Resource
 from bootstrap.providers.local import access
+from bootstrap.providers.local.readable import readable
 
 
 @dataclass(frozen=True)
@@ -22,8 +23,10 @@ class Fabric(Resource):
 
     def create(self) -> None:
         """Choose a free address range, make the namespace and start the services."""
+        folder = paths.cluster_dir(self.name)
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         fabric.create(self.name, secrets.token_hex(8), self.avoid)
-        access.make_key(paths.cluster_dir(self.name))
+        access.make_key(folder)
 
     def update(self, old: Self) -> None:
         """Make again what is missing; the uid stays, where it was ever written."""
@@ -44,4 +47,4 @@ def existing_fabric(cluster: str) -> list[Fabric]:
     """The fabric, where there is any trace of the cluster."""
     if not paths.cluster_dir(cluster).exists():
         return []
-    return [Fabric(cluster, fabric.running(cluster))]
+    return [Fabric(cluster, bool(readable(fabric.running, cluster)))]

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from typing import ClassVar, Self
 
 from bootstrap.lab import paths, records
-from bootstrap.lab.records import GroupRecord
+from bootstrap.lab.records import GroupRecord, HostRecord
 from bootstrap.model.resource import Resource
 
 
@@ -45,3 +46,14 @@ class Group(Resource):
 def as_resource(cluster: str, record: GroupRecord) -> Group:
     """The record as a resource."""
     return Group(record.name, cluster, record.pool, record.role, record.zone, record.size)
+
+
+def emptied(wanted: Iterable[GroupRecord], recorded: Iterable[GroupRecord]) -> list[GroupRecord]:
+    """Groups that the file no longer has, at size 0: so their hosts know that they are to go before they go."""
+    names = {group.name for group in wanted}
+    return [replace(group, size=0) for group in recorded if group.name not in names]
+
+
+def forgotten(record: GroupRecord, hosts: Iterable[HostRecord]) -> bool:
+    """An emptied group whose last host is gone: its record is a trace that `down` removes with the folder."""
+    return record.size == 0 and all(host.group != record.name for host in hosts)

@@ -11,6 +11,8 @@ from bootstrap.lab import address, host, image, network, paths, records
 from bootstrap.lab.records import HostRecord
 from bootstrap.model.resource import Resource
 from bootstrap.providers.local.control import store_dir
+from bootstrap.providers.local.layout import Slot
+from bootstrap.providers.local.readable import readable
 from bootstrap.userdata import template_hash
 
 STORE = "/var/lib/bootstrap/store"  # where the agent looks for it
@@ -24,16 +26,11 @@ class LocalHost(Resource):
     kind: ClassVar[str] = "host"
 
     cluster: str
-    group: str
+    pool: str
     zone: str
     running: bool = True
-    slot: int = field(default=0, compare=False, repr=False, kw_only=True)
     role: str = field(default="", compare=False, repr=False, kw_only=True)
-    pool: str = field(default="", compare=False, repr=False, kw_only=True)
-    image: str = field(default="", compare=False, repr=False, kw_only=True)
-    memory: int = field(default=0, compare=False, repr=False, kw_only=True)
-    script: str = field(default="", compare=False, repr=False, kw_only=True)
-    say: Callable[[str], None] = field(default=print, compare=False, repr=False, kw_only=True)
+    group: str = field(default="", compare=False, repr=False, kw_only=True)
 
     @property
     def after(self) -> tuple[str, ...]:
@@ -41,27 +38,48 @@ class LocalHost(Resource):
         return (f"fabric/{self.cluster}", f"control/{self.cluster}", f"group/{self.group}")
 
     def create(self) -> None:
-        """Write its record, give it a disk with its user-data, and switch it on."""
-        with BUILDING:
-            image.ensure(self.image, self.say)
-        records.write_text(paths.host_dir(self.cluster, self.name) / "user-data", self.script)
-        found = records.load_host(paths.cluster_dir(self.cluster), self.name)
-        switch_on(found or address.claim(self.cluster, self._record))
+        """Only a place in a group can be made; a host as found has its disk already."""
+        raise AssertionError(self.name)
 
     def update(self, old: Self) -> None:
-        """Switch it on again, with the disk that it has."""
+        """Likewise."""
+        raise AssertionError(old)
+
+    def delete(self) -> None:
+        """End all its processes and take its disk away; half made or already gone is fine too."""
+        record = readable(records.load_host, paths.cluster_dir(self.cluster), self.name)
+        host.discard(self.cluster, self.name, record.address if record else None)
+
+
+@dataclass(frozen=True)
+class WantedHost(LocalHost):
+    """A host for one place in a group, with everything that a new one is made of."""
+
+    slot: Slot = field(compare=False, repr=False, kw_only=True)
+    image: str = field(compare=False, repr=False, kw_only=True)
+    memory: int = field(compare=False, repr=False, kw_only=True)  # bytes
+    script: str = field(compare=False, repr=False, kw_only=True)
+    say: Callable[[str], None] = field(compare=False, repr=False, kw_only=True)
+
+    def create(self) -> None:
+        """Give it a disk with its user-data, write its record, and switch it on."""
+        self._build(self.image)
+        records.write_text(paths.host_dir(self.cluster, self.name) / "user-data", self.script)
+        switch_on(address.claim(self.cluster, self._record))
+
+    def update(self, old: LocalHost) -> None:
+        """Switch it on again, with the disk that it has; one that was half made is made."""
         del old
         record = records.load_host(paths.cluster_dir(self.cluster), self.name)
         if record is None:
             self.create()
         else:
-            with BUILDING:
-                image.ensure(record.image, self.say)
+            self._build(record.image)
             switch_on(record)
 
-    def delete(self) -> None:
-        """End all its processes and take its disk away; half made or already gone is fine too."""
-        host.discard(self.cluster, self.name)
+    def _build(self, name: str) -> None:
+        with BUILDING:
+            image.ensure(name, self.say)
 
     def _record(self, at: str) -> HostRecord:
         fabric = records.load_fabric(paths.cluster_dir(self.cluster))
@@ -71,7 +89,7 @@ class LocalHost(Resource):
             cluster=self.cluster,
             uid=fabric.uid if fabric else "",
             group=self.group,
-            slot=self.slot,
+            slot=self.slot.number,
             role=self.role,
             pool=self.pool,
             zone=self.zone,
@@ -82,6 +100,14 @@ class LocalHost(Resource):
             memory=self.memory,
             created=records.now(),
         )
+
+
+def found(cluster: str, hostname: str, record: HostRecord | None) -> LocalHost:
+    """A host folder as it is: a record that is missing, or cannot be read, is a half-made host."""
+    if record is None:
+        return LocalHost(hostname, cluster, "", "", running=False)
+    running = host.running(record)
+    return LocalHost(hostname, cluster, record.pool, record.zone, running, role=record.role, group=record.group)
 
 
 def switch_on(record: HostRecord) -> None:

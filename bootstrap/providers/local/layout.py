@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from zlib import crc32
 
 from bootstrap.lab.records import GroupRecord
 from bootstrap.model.cluster import Cluster, Pool
@@ -46,13 +47,18 @@ def pool_size(pool: Pool, recorded: int | None) -> int:
 
 def slots(cluster: Cluster, groups: Sequence[GroupRecord]) -> Iterator[Slot]:
     """Every host that the groups should have."""
-    for index, group in enumerate(groups):
+    for group in groups:
         pool = cluster.pool(group.pool)
         if pool is None:
             continue
         for number in range(1, group.size + 1):
-            zone = group.zone or cluster.zones[(number - 1 + index) % len(cluster.zones)]
+            zone = group.zone or zone_of(pool, number, cluster.zones)
             yield Slot(hostname(cluster.name, group, number), group.name, number, pool, zone)
+
+
+def zone_of(pool: Pool, number: int, zones: Sequence[str]) -> str:
+    """The zone of a pool's host: in turn, beginning where the pool's name says, so that no other pool matters."""
+    return zones[(number - 1 + crc32(pool.name.encode())) % len(zones)]
 
 
 def hostname(cluster: str, group: GroupRecord, number: int) -> str:

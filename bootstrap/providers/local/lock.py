@@ -38,12 +38,14 @@ def locked(
         if clock() >= deadline:
             raise _held(cluster, path)
         sleep(POLL)
-    info = LockInfo(f"{getpass.getuser()}@{socket.gethostname()}", what, records.now(), secrets.token_hex(4))
+    who = os.environ.get("SUDO_USER") or getpass.getuser()
+    info = LockInfo(f"{who}@{socket.gethostname()}", what, records.now(), secrets.token_hex(4))
     with file:
         _write(file, info)
         try:
             yield info
         finally:
+            file.truncate(0)  # the next reader must not take us for the holder
             _release(cluster, path)
 
 
@@ -55,7 +57,10 @@ def lock_path(cluster: str) -> Path:
 def _try(path: Path) -> IO[str] | None:
     """The open and locked file, or None; one that was unlinked under us does not count."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    file = path.open("a+")
+    try:
+        file = path.open("a+")
+    except FileNotFoundError:  # another run has just taken the last cluster's folder away
+        return None
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         if path.stat().st_ino == os.fstat(file.fileno()).st_ino:

@@ -17,9 +17,10 @@ from bootstrap.model.resource import Outdated, Resource
 from bootstrap.providers.base import Instance, LockInfo
 from bootstrap.providers.local import access, control, layout, lock
 from bootstrap.providers.local.fabric import Fabric, existing_fabric
-from bootstrap.providers.local.group import as_resource
-from bootstrap.providers.local.host import STORE, LocalHost
+from bootstrap.providers.local.group import as_resource, emptied, forgotten
+from bootstrap.providers.local.host import STORE, WantedHost, found
 from bootstrap.providers.local.look import look
+from bootstrap.providers.local.readable import readable
 from bootstrap.remote.runner import Runner
 from bootstrap.userdata import NodeTarget, render, template_hash
 
@@ -46,37 +47,41 @@ class LocalProvider:
         groups = self._wanted_groups()
         slots = list(layout.slots(self.cluster, groups))
         off = [slot for slot in slots if not self._runs(slot.hostname)]
-        preflight.check(len(off), {slot.pool.image or DEFAULT_IMAGE for slot in off})
+        if off:
+            preflight.check(len(off), {slot.pool.image or DEFAULT_IMAGE for slot in off})
         scripts = self.scripts()
         return [
             Fabric(name, avoid=self._avoid()),
             control.wanted_control(self.cluster),
             *(as_resource(name, group) for group in groups),
+            *(as_resource(name, group) for group in emptied(groups, self._groups())),
             *(self._host(slot, scripts[slot.pool.name]) for slot in slots),
         ]
 
     def existing(self) -> Sequence[Resource]:
-        """What the records say, with what of it runs; a host folder without a record is a half-made host."""
-        name = self.cluster.name
+        """What the records say, with what of it runs. A record that cannot be read is a thing to mend or to remove."""
         preflight.check_root()
-        known = {record.hostname: record for record in records.load_hosts(self._folder)}
-        hosts = [self._found(record) for record in known.values()]
-        hosts += [LocalHost(one, name, "", "", running=False) for one in half_made(name) if one not in known]
+        name = self.cluster.name
+        hosts = {hostname: readable(records.load_host, self._folder, hostname) for hostname in hostnames(name)}
         return [
             *existing_fabric(name),
             *control.existing_control(name),
-            *(as_resource(name, group) for group in records.load_groups(self._folder)),
-            *hosts,
+            *(as_resource(name, group) for group in self._groups()),
+            *(found(name, hostname, record) for hostname, record in hosts.items()),
         ]
 
     def outdated(self) -> Iterable[Outdated]:
-        """Hosts whose user-data or image is not what a new one would get."""
+        """Hosts that a new one would be made differently from."""
         hashes = {name: template_hash(script) for name, script in self.scripts().items()}
         for record in records.load_hosts(self._folder):
             pool = self.cluster.pool(record.pool)
-            if pool is not None and record.template != hashes[pool.name]:
+            if pool is None:
+                continue
+            if record.zone not in self.cluster.zones:
+                yield Outdated(record.hostname, f"its zone {record.zone} is not in the inventory")
+            elif record.template != hashes[pool.name]:
                 yield Outdated(record.hostname, "its user-data is not what the inventory gives now")
-            elif pool is not None and record.image != pool.image:
+            elif record.image != (pool.image or DEFAULT_IMAGE):
                 yield Outdated(record.hostname, f"its image is {record.image}, the inventory says {pool.image}")
 
     def instances(self) -> Sequence[Instance]:
@@ -131,31 +136,32 @@ class LocalProvider:
         return record is not None and host.running(record)
 
     def _wanted_groups(self) -> list[GroupRecord]:
-        recorded = {group.name: group.size for group in records.load_groups(self._folder)}
+        recorded = {group.name: group.size for group in self._groups()}
         return layout.wanted_groups(self.cluster, recorded)
 
     def _avoid(self) -> tuple[str, ...]:
         subnets = tuple(network.subnet for network in self.cluster.networks if network.subnet)
         return (self.cluster.swarm.address_pool, *subnets)
 
-    def _host(self, slot: layout.Slot, script: str) -> LocalHost:
-        return LocalHost(
+    def _groups(self) -> list[GroupRecord]:
+        hosts = readable(records.load_hosts, self._folder) or []
+        groups = readable(records.load_groups, self._folder) or []
+        return [group for group in groups if not forgotten(group, hosts)]
+
+    def _host(self, slot: layout.Slot, script: str) -> WantedHost:
+        record = records.load_host(self._folder, slot.hostname)
+        return WantedHost(
             slot.hostname,
             self.cluster.name,
-            slot.group,
-            slot.zone,
-            slot=slot.number,
+            slot.pool.name,
+            record.zone if record else slot.zone,  # a host stays where it is, whatever the zones of new ones are
             role=slot.pool.role,
-            pool=slot.pool.name,
+            group=slot.group,
+            slot=slot,
             image=slot.pool.image or DEFAULT_IMAGE,
             memory=getattr(self.cluster.settings, "memory", None) or DEFAULT_MEMORY,
             script=script,
             say=self.say,
-        )
-
-    def _found(self, record: HostRecord) -> LocalHost:
-        return LocalHost(
-            record.hostname, record.cluster, record.group, record.zone, running=host.running(record), say=self.say
         )
 
     def _record(self, instance: Instance) -> HostRecord:
@@ -165,6 +171,6 @@ class LocalProvider:
         return record
 
 
-def half_made(cluster: str) -> list[str]:
+def hostnames(cluster: str) -> list[str]:
     """Host folders of the cluster, with a record or without one."""
     return sorted(found.name for found in (paths.cluster_dir(cluster) / "hosts").glob("*/"))

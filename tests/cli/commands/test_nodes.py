@@ -162,3 +162,16 @@ def test_render_is_the_script(invoke: Invoke, world: World, file: Path) -> None:
     assert document(invoke("render", file, "-o", "json"))["user_data"] == "#!/bin/sh\necho managers\n"
     assert invoke("render", file, "--pool", "nope").exit_code == 2
     assert world.log == []
+
+
+def test_a_fault_in_exec_is_told(invoke: Invoke, running: World, file: Path) -> None:
+    """A bug in a thread ends the run as one anywhere else; nobody waits for its result."""
+
+    def broken() -> None:
+        raise ZeroDivisionError("of course")
+
+    running.on["run prod-web-1 ['true']"] = broken
+    result = invoke("exec", file, "--", "true")
+
+    assert result.exit_code == 1
+    assert "error: ZeroDivisionError: of course" in result.stderr

@@ -67,3 +67,12 @@ def test_updates_show_old_and_new(invoke: Invoke, running: World, file: Path) ->
     assert disruptions == {
         "prod-web-1": "none", "prod-dmz-1": "replace", "prod-dmz-2": "restart", "prod-old-1": "none",
     }  # fmt: skip
+
+
+def test_what_is_not_known_is_not_unchanged(invoke: Invoke, running: World, file: Path) -> None:
+    """With kinds unknown an empty plan does not say "no changes"; it is no difference either."""
+    running.formed = False
+    result = invoke("plan", file, "--detailed-exitcode")
+
+    assert result.exit_code == 0
+    assert result.stdout == ("prod: nothing known to change; unknown until a manager answers: network, swarm\n")

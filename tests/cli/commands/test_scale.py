@@ -4,8 +4,10 @@ from pathlib import Path
 
 import pytest
 
+from bootstrap.errors import BootstrapError
+from bootstrap.model.resource import Plan
 from tests.cli.conftest import INVENTORY, Invoke, document
-from tests.cli.fake_session import World
+from tests.cli.fake_session import FakeSession, Thing, World
 
 
 def test_a_pool_with_bounds(invoke: Invoke, running: World, file: Path) -> None:
@@ -27,6 +29,7 @@ def test_nothing_else_is_changed(invoke: Invoke, running: World, file: Path) -> 
     invoke("scale", file, "web=3")
     running.networks = ("edge",)
     del running.things["host/prod-dmz-1"]
+    running.things["host/prod-old-1"] = Thing("prod-old-1", world=running)
     running.log.clear()
 
     assert invoke("scale", file, "web=1").exit_code == 0
@@ -133,3 +136,35 @@ def test_a_link_stays_a_link(invoke: Invoke, running: World, file: Path, tmp_pat
     assert invoke("scale", link, "dmz=3", "--write", "--yes").exit_code == 0
     assert link.is_symlink()
     assert "dmz: {count: 3}" in file.read_text()
+
+
+def test_scale_again_goes_on(invoke: Invoke, running: World, file: Path) -> None:
+    """The size is stored first: after a failure the same command does what was left, up and down."""
+    running.fails = frozenset({"create host/prod-web-3", "delete host/prod-web-2"})
+    assert invoke("scale", file, "web=3", "--parallel", "1").exit_code == 1
+    assert "host/prod-web-3" not in running.things
+    running.fails = frozenset()
+
+    assert invoke("scale", file, "web=3").exit_code == 0
+    assert "host/prod-web-3" in running.things
+
+    running.fails = frozenset({"delete host/prod-web-2"})
+    assert invoke("scale", file, "web=1").exit_code == 1
+    running.fails = frozenset()
+
+    assert invoke("scale", file, "web=1").exit_code == 0
+    assert "host/prod-web-2" not in running.things
+
+
+def test_what_refuses_a_plan_refuses_the_size(
+    invoke: Invoke, running: World, file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A cluster that is being taken down gets no new size."""
+
+    def going(_: FakeSession) -> Plan:
+        raise BootstrapError("a `down` of this cluster began and did not end", code="E112")
+
+    monkeypatch.setattr(FakeSession, "plan_up", going)
+
+    assert invoke("scale", file, "web=3").exit_code == 1
+    assert running.sizes == {}

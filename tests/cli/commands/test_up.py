@@ -1,11 +1,14 @@
 from __future__ import annotations
 
+import json
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from bootstrap.engine.events import Event, Note
 from tests.cli.conftest import Invoke, document
-from tests.cli.fake_session import World
+from tests.cli.fake_session import FakeSession, Overlay, World
 
 HOSTS = ["prod-dmz-1", "prod-dmz-2", "prod-managers-1", "prod-managers-2", "prod-managers-3", "prod-web-1"]
 
@@ -163,3 +166,59 @@ def test_roll_is_not_built(invoke: Invoke, world: World, file: Path) -> None:
     assert "not built yet" in result.stderr
     assert "hint:" in result.stderr
     assert world.log == []
+
+
+@pytest.mark.parametrize(("answers", "code"), [("y\nn\n", 1), ("y\ny\n", 0)])
+def test_what_goes_was_not_announced(invoke: Invoke, world: World, file: Path, answers: str, code: int) -> None:
+    """What turns out to be deleted when the swarm answers is asked about, whatever was agreed to before."""
+    world.hidden = (Overlay("old", world=world),)
+    result = invoke("up", file, terminal=True, answer=answers)
+
+    assert result.exit_code == code
+    assert result.stderr.count("apply this plan?") == 2
+    assert ("network/old" in world.things) is bool(code)
+    assert ("declined: nothing more was changed" in result.stderr) is bool(code)
+
+
+def test_what_is_replaced_was_not_announced(invoke: Invoke, world: World, file: Path) -> None:
+    """A replacement deletes as well; with --yes nobody is asked."""
+    world.networks = ("edge",)
+    world.hidden = (Overlay("edge", image="other", world=world),)
+
+    assert invoke("up", file, terminal=True, answer="y\nn\n").exit_code == 1
+    assert world.things["network/edge"].image == "other"
+
+    world.formed = False
+
+    assert invoke("up", file, "--yes").exit_code == 0
+    assert world.things["network/edge"].image != "other"
+
+
+@pytest.mark.parametrize("words", [("up", "--yes"), ("plan",)])
+def test_warnings_of_the_file_are_shown(invoke: Invoke, world: World, file: Path, words: tuple[str, ...]) -> None:
+    """Once, on stderr, with their place; stdout stays one document."""
+    file.write_text(file.read_text().replace("count: 3 ", "count: 1 "))
+    result = invoke(words[0], file, *words[1:], "-o", "json")
+
+    assert result.exit_code == 0
+    assert result.stderr.count("warning[W031]") == 1
+    assert result.stderr.startswith(f"{file}:")
+    assert document(result)["cluster"] == "prod"
+
+
+def test_a_note_is_shown(invoke: Invoke, world: World, file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A sentence of the engine's is a line like any other event, in either form."""
+
+    def forming(session: FakeSession, timeout: float) -> Iterator[Event]:
+        world.formed = True
+        yield Note("node prod-web-1 [old] was not empty after 900 s: removed all the same")
+
+    monkeypatch.setattr(FakeSession, "wait_formed", forming)
+    plain = invoke("up", file, "--yes").stderr
+    world.formed = False
+    lines = [json.loads(line) for line in invoke("up", file, "--yes", "--log-format", "json").stderr.splitlines()]
+
+    assert "node prod-web-1 [old] was not empty after 900 s: removed all the same\n" in plain
+    assert [one["message"] for one in lines if one.get("event") == "note"] == [
+        "node prod-web-1 [old] was not empty after 900 s: removed all the same"
+    ]

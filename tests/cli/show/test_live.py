@@ -51,11 +51,11 @@ def test_failures_and_the_rest_stay() -> None:
     live, _, screen, _ = made()
     live.show(ChangeFailed(CHANGE, BootstrapError("the cloud said no")))
     live.show(ChangeSkipped(CHANGE, "interrupted"))
-    live.show(Note("hello"))
+    live.show(Note("node [old] was drained by force"))
 
     assert "!! host prod-web-1: failed: the cloud said no" in screen.getvalue()
     assert "-- host prod-web-1: not done: interrupted" in screen.getvalue()
-    assert "hello" in screen.getvalue()
+    assert "node [old] was drained by force" in screen.getvalue()
 
 
 def test_machines_have_a_line_each() -> None:

@@ -68,7 +68,43 @@ know_system() {
 
 finished() {
   put 0644 /var/lib/bootstrap/prepared yes
+  rm -f "$root/var/lib/bootstrap/node.sh"
   log "done; the node joins by itself, its story is in: journalctl -u docker-swarm-join"
+}
+
+# cloud-init notes that user-data ran before it runs it, so a machine that loses its power now would never be a node.
+# Until it is prepared, each boot runs this copy. What came through a pipe stands in no file: that is pushed again.
+keep_script() {
+  put 0644 /etc/systemd/system/bootstrap-prepare.service <<'END_OF_UNIT'
+[Unit]
+Description=Swarm node: the rest of a first boot that was cut short
+ConditionPathExists=/var/lib/bootstrap/node.sh
+ConditionPathExists=!/var/lib/bootstrap/prepared
+Wants=network-online.target
+After=network-online.target cloud-config.service
+
+# The script starts units, so none of them may wait for it, nor may a target: hence no oneshot. By /bin/sh, since SELinux
+# lets systemd start no program from /var.
+[Service]
+ExecStart=/bin/sh /var/lib/bootstrap/node.sh
+RemainAfterExit=yes
+
+[Install]
+WantedBy=multi-user.target
+END_OF_UNIT
+  [ ! -e "$root/var/lib/bootstrap/prepared" ] || return 0
+  if [ ! -f "$0" ] || [ "$(tail -n 1 "$0")" != 'main "$@"' ]; then
+    log "warning: this script was not started from its file: if the power fails before the end, push it again"
+    return 0
+  fi
+  copy=$root/var/lib/bootstrap/node.sh
+  ensure_folder /var/lib/bootstrap
+  cat "$0" >"$copy.new"
+  chmod 0700 "$copy.new"
+  sync "$copy.new" # an empty copy would do nothing, and say that all is well
+  mv -f "$copy.new" "$copy"
+  systemctl enable --quiet --no-reload bootstrap-prepare.service
+  sync "${copy%/*}" "$root/etc/systemd/system" "$root/etc/systemd/system/multi-user.target.wants"
 }
 
 # patiently COMMAND...: tried again for five minutes while the network or another package tool is in the way. A wrong
@@ -317,6 +353,7 @@ bring_up_engine() {
 
 main() {
   one_at_a_time
+  keep_script
   tell_progress boot
   remember_engine
   know_system
