@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, NamedTuple, Optional
 
 from . import control as rules
@@ -36,15 +37,12 @@ def facts(control: Control, nodes: list[Node], swarm: dict[str, Any]) -> dict[st
     return {"ca_digest": root_digest(swarm) or control["ca_digest"], "established": established}
 
 
-def is_published(control: Control, nodes: list[Node], swarm: dict[str, Any]) -> bool:
-    """True when the control object says what is live."""
+def is_published(control: Control, nodes: list[Node], swarm: dict[str, Any], live: Mapping[str, Any]) -> bool:
+    """True when the control object says what is live; `live` is what `form.live_secrets` found."""
+    published = {key: (control["secrets"].get(key) or {}).get("fp") for key in live}
     return (
-        tokens_are_live(control, swarm)
+        published == {key: fingerprint(value) for key, (_, _, value) in live.items()}
         and rules.refresh(control, managers(nodes), facts(control, nodes, swarm)) == control
-        and (
-            not swarm.get("Spec", {}).get("EncryptionConfig", {}).get("AutoLockManagers")
-            or "unlock" in control["secrets"]
-        )
     )
 
 

@@ -80,9 +80,9 @@ def _formed(control: Control, local: Local, me: Machine) -> Step:
         return Step(WIPE, f"a join that never ended well: {local.error}")
     if local.state == "locked":
         return Step(UNLOCK, "the engine is locked")
-    if "certificates have expired" in local.error and me.role == "worker":
-        return Step(WIPE, "its certificate expired while it was off")
-    return Step(WAIT, f"the engine's swarm is {local.state}: {local.error}")
+    # A worker, whose swarm holds no data, leaves after a while and joins anew. A manager is replaced by the leader, who
+    # sees it dead; where all are broken the engines have to be restarted once the cause is gone.
+    return Step(PENDING if me.role == "worker" else WAIT, f"the engine's swarm is in {local.state}: {local.error}")
 
 
 def _member(control: Control, local: Local, me: Machine) -> Step:

@@ -17,6 +17,7 @@ from .nodes import Node
 from .store import Control
 
 _PERIOD = 15.0
+_AGAIN = 900.0  # seconds until the same is said again
 _STALE_LEASE = 120.0  # seconds that a lease may stay unchanged before its holder counts as dead
 
 
@@ -29,7 +30,7 @@ class Reconciler:
         self._watch: members.Watch | None = None
         self._due = context.clock.now()
         self._lease: tuple[Any, float] = (None, 0.0)
-        self._said = ""
+        self._said: dict[str, float] = {}
 
     def run(self, once: bool = False) -> None:
         """Tick until the process ends."""
@@ -104,7 +105,9 @@ class Reconciler:
     def _publish(self, control: Control, found: list[Node], mine: str, machines: Machines) -> None:
         engine, store = self._context.engine, self._context.store
         stale = duties.stale_seats(control, found, machines)
-        if duties.is_published(control, found, engine.swarm()) and not stale:
+        swarm = engine.swarm()
+        live = form.live_secrets(self._context, swarm)
+        if duties.is_published(control, found, swarm, live) and not stale:
             return
         nodes.barrier(engine, mine)  # a leader that was cut off must not publish what it remembers
         swarm, found = engine.swarm(), nodes.read(engine)
@@ -120,7 +123,8 @@ class Reconciler:
 
     def _mark(self, marking: Marking) -> None:
         def edit(spec: dict[str, Any]) -> None:
-            if (spec.get("Labels") or {}) == marking.node.labels:  # else somebody was faster: the next round sees it
+            seen = (spec.get("Labels") or {}, spec.get("Availability"))
+            if seen == (marking.node.labels, marking.node.availability):  # else somebody was faster: look again
                 spec["Labels"], spec["Availability"] = marking.labels, marking.availability
 
         log(f"label {marking.node.hostname}" + ("" if nodes.INSTANCE in marking.node.labels else " (new)"))
@@ -138,7 +142,10 @@ class Reconciler:
             if why:
                 self._say(f"manager {node.hostname} does not answer; it stays because: {why}")
                 continue
-            members.take_out(self._context, node, mine, partial(watch.refusal, control, node.id, proven))
+            gate = partial(
+                watch.refusal, control, node.id, proven
+            )  # one that is proven gone may look Ready for 15 s yet
+            members.take_out(self._context, node, mine, gate, force=node.id in proven)
             return True
         return False
 
@@ -152,6 +159,9 @@ class Reconciler:
             rules.swap(self._context.store, lambda held: rules.end_change(held, lease), mine)
 
     def _say(self, text: str) -> None:
-        if text != self._said:
+        """Once in a quarter of an hour."""
+        now = self._context.clock.now()
+        self._said = {said: when for said, when in self._said.items() if now - when < _AGAIN}
+        if text not in self._said:
             log(text)
-            self._said = text
+            self._said[text] = now

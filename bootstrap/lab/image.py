@@ -52,7 +52,24 @@ def ensure(name: str, say: Say) -> Path:
     with _locked(name, say) as lock:
         if not target.is_dir():
             _build(recipe(name), target, say, lock)
+            prune(name)
     return target
+
+
+def prune(name: str) -> None:
+    """Remove builds of an older recipe that no host stands on; half a gigabyte each."""
+    if clusters_elsewhere():
+        return
+    used = {found.read_text() for found in paths.root().glob("*/hosts/*/image")}
+    for old in paths.images().glob(f"{name}-*"):
+        if old != path(name) and str(old) not in used:
+            records.remove(old)
+
+
+def clusters_elsewhere() -> bool:
+    """Whether a cluster runs whose records are in another BOOTSTRAP_LOCAL_DIR than ours: it uses images too."""
+    ours = {paths.fabric_namespace(cluster) for cluster in paths.clusters()}
+    return any(found.name not in ours for found in paths.NAMESPACES.glob(f"{paths.PREFIX}*.fabric"))
 
 
 @contextmanager

@@ -20,6 +20,11 @@ def images() -> Path:
     return Path(os.environ.get("BOOTSTRAP_CACHE_DIR") or "/var/cache/bootstrap/images").absolute()
 
 
+def hosts() -> int:
+    """How many hosts all local clusters of this machine have."""
+    return sum(1 for _ in root().glob(f"*/hosts/*/{RECORD}"))
+
+
 def cluster_dir(cluster: str) -> Path:
     """The folder of one cluster."""
     return root() / cluster

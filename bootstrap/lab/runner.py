@@ -36,7 +36,7 @@ def _enter(pid: int) -> list[str]:
 def _pid(record: HostRecord) -> int:
     pid = state.init_pid(record)
     if pid is None or not state.ready(record):
-        fix = "run `bootstrap up`, or `bootstrap local start`"
+        fix = "run `bootstrap up`: it switches on what is off"
         raise BootstrapError("the host is off", where=record.hostname, fix=fix, code="host_off")
     return pid
 
@@ -46,6 +46,15 @@ class HostRunner:
 
     def __init__(self, record: HostRecord) -> None:
         self.record = record
+        self._process: subprocess.Popen[str] | None = None
+        self._stopped = False
+
+    def stop(self) -> None:
+        """End the command from another thread; one that is only about to start ends at once."""
+        self._stopped = True
+        if self._process is not None and self._process.returncode is None:
+            with suppress(ProcessLookupError):
+                os.killpg(self._process.pid, signal.SIGKILL)
 
     def run(self, argv: Sequence[str], *, stdin: str = "", timeout: float = 60.0) -> Result:
         """Run `argv` and wait; a non-zero code is a result. BootstrapError when the host is off or time is up."""
@@ -55,6 +64,9 @@ class HostRunner:
             [*_enter(pid), *argv], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
             text=True, errors="replace", env=ENVIRONMENT, start_new_session=True, cwd="/",
         )  # fmt: skip
+        self._process = process
+        if self._stopped:
+            self.stop()
         try:
             output, errors = process.communicate(stdin, timeout)
         except subprocess.TimeoutExpired as error:

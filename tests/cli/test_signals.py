@@ -5,12 +5,25 @@ import signal
 import subprocess
 import sys
 import threading
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
+from bootstrap.remote.runner import Result
 from tests.cli.conftest import Invoke, document
-from tests.cli.fake_session import FakeRunner, World
+from tests.cli.fake_session import FakeRunner, FakeSession, World
+
+
+@dataclass
+class Unstoppable:
+    """A runner that only runs."""
+
+    inner: FakeRunner
+
+    def run(self, argv: Sequence[str], *, stdin: str = "", timeout: float = 60.0) -> Result:
+        return self.inner.run(argv, stdin=stdin, timeout=timeout)
 
 
 def interrupt(number: int) -> None:
@@ -105,15 +118,19 @@ def test_an_interrupted_exec(
 ) -> None:
     """What waits is not started; what runs is ended where its runner can, and not waited for where it cannot."""
     gate = threading.Event()
+    kept: list[bool] = []  # whether the process would wait for the thread at its end
 
     def hang() -> None:
+        kept.append(not threading.current_thread().daemon)
         interrupt(signal.SIGINT)
         gate.wait(10)
         running.log.append("woke")
 
     running.on["run prod-dmz-1 ['sleep', '600']"] = hang
     if not stoppable:
-        monkeypatch.delattr(FakeRunner, "stop")
+        monkeypatch.setattr(
+            FakeSession, "runner", lambda _, instance: Unstoppable(FakeRunner(running, instance.hostname))
+        )
     result = invoke("exec", file, "-o", "json", "--parallel", "1", "--", "sleep", "600")
     log = list(running.log)
     gate.set()
@@ -121,6 +138,7 @@ def test_an_interrupted_exec(
     assert result.exit_code == 130
     assert document(result)["error"]["code"] == "interrupted"
     assert "woke" not in log
+    assert kept == [False]
     assert [line for line in log if line.startswith(("run", "stop"))] == [
         "run prod-dmz-1 ['sleep', '600']", *(["stop prod-dmz-1"] if stoppable else []),
     ]  # fmt: skip

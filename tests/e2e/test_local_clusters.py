@@ -83,6 +83,27 @@ def test_a_taken_address_range_is_passed_over(tmp_path: Path) -> None:
     assert all(not address.startswith("10.91.") for address in addresses)
 
 
+@pytest.mark.parametrize(("image", "engine"), [("debian-12", "20.10"), ("debian-sid", "28.5")])
+def test_other_engines_form_a_swarm_too(tmp_path: Path, image: str, engine: str) -> None:
+    """Images bookworm (20.10) and sid (28.5) boot, join and are healthy; the inotify limit is raised and put back."""
+    limit = Path("/proc/sys/fs/inotify/max_user_instances")
+    before = limit.read_text()
+    limit.write_text("50")  # too few for two hosts
+    face = small(tmp_path, f"engine-{image}")
+    face.file.write_text(face.file.read_text() + f"image: {image}\n")
+    try:
+        document = face.up()
+        assert int(limit.read_text()) > 50
+        assert "raising fs.inotify.max_user_instances" in "".join(face.printed)
+    finally:
+        face.run("down", str(face.file), "--yes", code=None)
+        after, _ = limit.read_text(), limit.write_text(before)
+
+    assert document["healthy"]
+    assert all(node["engine"].startswith(engine) for node in document["nodes"])
+    assert after.strip() == "50"
+
+
 def test_without_root_it_says_so(tmp_path: Path) -> None:
     """A plain user is told what is missing and what to do; nothing is made."""
     face = small(tmp_path, "plain")

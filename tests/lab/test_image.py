@@ -150,3 +150,39 @@ def test_every_image_has_what_a_host_needs() -> None:
         assert {"docker.io", "systemd-sysv", "openssh-server", "cloud-init", "python3", "mount"} <= set(one.packages)
     assert "docker-cli" in RECIPES["debian-13"].packages
     assert RECIPES["debian-sid"].unified
+
+
+def test_builds_of_an_older_recipe_go_when_no_host_stands_on_them(
+    install: Callable[[Install], None], cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After a new build the old one is removed, unless a host of any cluster was made from it."""
+    monkeypatch.setenv("BOOTSTRAP_LOCAL_DIR", str(tmp_path / "local"))
+    monkeypatch.setattr(image.paths, "NAMESPACES", tmp_path / "netns")
+    unused, used = cache / "debian-13-000000000000", cache / "debian-13-111111111111"
+    for old in (unused, used, cache / "debian-12-000000000000"):
+        old.mkdir(parents=True)
+    stands = tmp_path / "local/prod/hosts/prod-web-1/image"
+    stands.parent.mkdir(parents=True)
+    stands.write_text(str(used))
+
+    image.ensure("debian-13", lambda line: None)
+
+    assert not unused.exists()
+    assert used.exists()
+    assert (cache / "debian-12-000000000000").exists()
+
+
+def test_images_stay_while_a_cluster_of_other_records_runs(
+    install: Callable[[Install], None], cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A cluster in another BOOTSTRAP_LOCAL_DIR may stand on any image: nothing is removed then."""
+    monkeypatch.setenv("BOOTSTRAP_LOCAL_DIR", str(tmp_path / "local"))
+    monkeypatch.setattr(image.paths, "NAMESPACES", tmp_path / "netns")
+    (tmp_path / "netns").mkdir()
+    (tmp_path / "netns/bs-other.fabric").touch()
+    old = cache / "debian-13-000000000000"
+    old.mkdir(parents=True)
+
+    image.ensure("debian-13", lambda line: None)
+
+    assert old.exists()

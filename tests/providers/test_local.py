@@ -12,7 +12,7 @@ import pytest
 from bootstrap.engine.apply import apply
 from bootstrap.engine.diff import diff
 from bootstrap.errors import BootstrapError, FailedTogether
-from bootstrap.lab import fabric, host, image, paths, preflight, records
+from bootstrap.lab import fabric, host, image, paths, preflight, records, sysctl
 from bootstrap.lab.records import FabricRecord, HostRecord
 from bootstrap.model.cluster import Cluster, Size
 from bootstrap.model.resource import Plan
@@ -29,6 +29,7 @@ class Machine:
     fabrics: set[str] = field(default_factory=set)
     binds: dict[str, list[tuple[str, str, bool]]] = field(default_factory=dict)
     no_boot: set[str] = field(default_factory=set)
+    rooms: list[int] = field(default_factory=list)  # for how many hosts room was made
 
     def create_fabric(self, name: str, uid: str, avoid: tuple[str, ...]) -> FabricRecord:
         record = FabricRecord(name, uid, "10.91.0.0/20", "10.91.0.1", "10.91.0.2", records.now())
@@ -63,6 +64,7 @@ def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Machine:
     monkeypatch.setattr(host, "boot", one.boot)
     monkeypatch.setattr(host, "discard", one.discard)
     monkeypatch.setattr(host, "running", lambda record: record.hostname in one.on)
+    monkeypatch.setattr(sysctl, "raise_inotify", lambda hosts, say: one.rooms.append(hosts))
     monkeypatch.setattr(image, "ensure", lambda name, say: Path("/nowhere"))
     monkeypatch.setattr(preflight, "check", lambda hosts, images: None)
     monkeypatch.setattr(preflight, "check_root", lambda: None)
@@ -108,6 +110,7 @@ def test_up_makes_everything_and_then_nothing(machine: Machine) -> None:
     assert machine.on == {f"prod-managers-{zone}-1" for zone in "abc"} | {"prod-web-1", "prod-web-2"}
     assert len({instance.address for instance in one.instances()}) == 5
     assert len({instance.id for instance in one.instances()}) == 5
+    assert max(machine.rooms) == 5
 
 
 def test_the_control_object_is_empty_and_says_what_the_file_wants(machine: Machine) -> None:

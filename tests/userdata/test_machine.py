@@ -254,3 +254,11 @@ def test_agent_json_is_what_the_agent_expects(machine: Machine) -> None:
         },
         "daemon": {"log-driver": "local"},
     }
+
+
+def test_sysctls_hold_also_where_the_system_s_own_service_does_not_run() -> None:
+    """A host of `local` is a container, whose settings of the network end with each boot; without any, no such step."""
+    step = "ExecStartPre=-/bin/sh -c 'systemctl is-active --quiet systemd-sysctl || /usr/lib/systemd/systemd-sysctl'\n"
+
+    assert step in script("local", pool("worker", "image", os=OperatingSystem(sysctl={"net.core.somaxconn": "1"})))
+    assert step not in script("local", pool("worker", "image"))

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import ClassVar, Self
 
-from bootstrap.lab import address, host, image, network, paths, records
+from bootstrap.lab import address, host, image, network, paths, records, sysctl
 from bootstrap.lab.records import HostRecord
 from bootstrap.model.resource import Resource
 from bootstrap.providers.local.control import store_dir
@@ -65,7 +65,7 @@ class WantedHost(LocalHost):
         """Give it a disk with its user-data, write its record, and switch it on."""
         self._build(self.image)
         records.write_text(paths.host_dir(self.cluster, self.name) / "user-data", self.script)
-        switch_on(address.claim(self.cluster, self._record))
+        switch_on(address.claim(self.cluster, self._record), self.say)
 
     def update(self, old: LocalHost) -> None:
         """Switch it on again, with the disk that it has; one that was half made is made."""
@@ -75,7 +75,7 @@ class WantedHost(LocalHost):
             self.create()
         else:
             self._build(record.image)
-            switch_on(record)
+            switch_on(record, self.say)
 
     def _build(self, name: str) -> None:
         with BUILDING:
@@ -110,8 +110,9 @@ def found(cluster: str, hostname: str, record: HostRecord | None) -> LocalHost:
     return LocalHost(hostname, cluster, record.pool, record.zone, running, role=record.role, group=record.group)
 
 
-def switch_on(record: HostRecord) -> None:
+def switch_on(record: HostRecord, say: Callable[[str], None]) -> None:
     """Make what is missing of the host and boot it, with its share of the store."""
+    sysctl.raise_inotify(paths.hosts(), say)
     host.create(record)
     host.boot(record, binds(record))
 

@@ -83,8 +83,8 @@ ConditionPathExists=!/var/lib/bootstrap/prepared
 Wants=network-online.target
 After=network-online.target cloud-config.service
 
-# The script starts units, so none of them may wait for it, nor may a target: hence no oneshot. By /bin/sh, since SELinux
-# lets systemd start no program from /var.
+# The script starts units, so neither they nor a target may wait for it: hence no oneshot. It is started by /bin/sh,
+# since SELinux lets systemd start no program from /var.
 [Service]
 ExecStart=/bin/sh /var/lib/bootstrap/node.sh
 RemainAfterExit=yes

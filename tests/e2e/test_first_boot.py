@@ -1,0 +1,82 @@
+"""Machines that lose their power in their very first boot, at which cloud-init runs their user-data and never again."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from bootstrap.lab import host, paths, power, records
+from bootstrap.lab.records import HostRecord
+from tests.e2e.face import Face
+from tests.e2e.test_local_clusters import small
+
+pytestmark = pytest.mark.lab
+
+CLUSTER = "firstboot"
+KILLS = {"firstboot-web-1": "boot", "firstboot-managers-a-1": "engine"}  # the word of progress at which it goes off
+DEADLINE = 60  # seconds for a host to get there
+COPY = "upper/var/lib/bootstrap/node.sh"
+PREPARED = "upper/var/lib/bootstrap/prepared"
+
+
+@pytest.fixture
+def face(tmp_path: Path) -> Iterator[Face]:
+    """One manager, one worker, with a kernel setting; taken down at the end."""
+    face = small(tmp_path, CLUSTER)
+    face.file.write_text(face.file.read_text() + 'os: {sysctl: {net.core.somaxconn: "5000"}}\n')
+    yield face
+    face.run("down", str(face.file), "--yes", code=None)
+
+
+def kill_at(name: str, word: str, up: subprocess.Popen[bytes]) -> bool:
+    """Pull the host's power cord when its progress is that word; False when it did not come to that."""
+    deadline = time.monotonic() + DEADLINE
+    while time.monotonic() < deadline and up.poll() is None:
+        record = records.load_host(paths.cluster_dir(CLUSTER), name)
+        if record is not None and progress(record) == word:
+            power.pause(record)  # at once: on a busy machine it could be done before its power is gone
+            power.kill(record)
+            return True
+        time.sleep(0.002)
+    return False
+
+
+def progress(record: HostRecord) -> str:
+    """The word that the script has written itself; empty before there is any."""
+    try:
+        return Path(f"/proc/{host.init_pid(record)}/root/run/bootstrap/progress").read_text().strip()
+    except OSError:
+        return ""
+
+
+def test_hosts_that_were_killed_in_their_first_boot_join_at_the_next(face: Face, tmp_path: Path) -> None:
+    """One killed when its script has begun, one when its engine starts: `up` switches them on and ends healthy."""
+    command = [sys.executable, "-m", "bootstrap", "up", str(face.file), "--yes"]
+    said = tmp_path / "up.log"
+    with said.open("wb") as log, subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log) as up:
+        with ThreadPoolExecutor() as hands:
+            killed = list(hands.map(lambda name: kill_at(name, KILLS[name], up), KILLS))
+        up.terminate()
+    assert all(killed), said.read_text()
+    for name in KILLS:
+        disk = paths.host_dir(CLUSTER, name)
+        assert not host.running(records.load_host(paths.cluster_dir(CLUSTER), name))  # type: ignore[arg-type]
+        assert (disk / COPY).read_bytes() == (disk / "user-data").read_bytes()
+        assert not (disk / PREPARED).exists()
+
+    document = face.up()
+
+    assert document["healthy"] is True
+    assert sorted(node["hostname"] for node in document["nodes"]) == sorted(KILLS)
+    for name in KILLS:
+        story = face.ssh(name, "journalctl", "-b", "-o", "cat", "-u", "bootstrap-prepare")
+        assert "bootstrap: done" in story
+        assert face.ssh(name, "sysctl", "-n", "net.core.somaxconn").strip() == "5000"  # also after the second boot
+        assert not (paths.host_dir(CLUSTER, name) / COPY).exists()
+        assert (paths.host_dir(CLUSTER, name) / PREPARED).exists()
