@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from bootstrap.errors import BootstrapError, UsageError
-from bootstrap.lab import image
+from bootstrap.lab import image, paths
 from bootstrap.lab.recipe import MASKED, RECIPES, Recipe, recipe
 
 Install = Callable[[Recipe, Path, image.Say, int], None]
@@ -157,7 +157,7 @@ def test_builds_of_an_older_recipe_go_when_no_host_stands_on_them(
 ) -> None:
     """After a new build the old one is removed, unless a host of any cluster was made from it."""
     monkeypatch.setenv("BOOTSTRAP_LOCAL_DIR", str(tmp_path / "local"))
-    monkeypatch.setattr(image.paths, "NAMESPACES", tmp_path / "netns")
+    monkeypatch.setattr(paths, "NAMESPACES", tmp_path / "netns")
     unused, used = cache / "debian-13-000000000000", cache / "debian-13-111111111111"
     for old in (unused, used, cache / "debian-12-000000000000"):
         old.mkdir(parents=True)
@@ -177,7 +177,7 @@ def test_images_stay_while_a_cluster_of_other_records_runs(
 ) -> None:
     """A cluster in another BOOTSTRAP_LOCAL_DIR may stand on any image: nothing is removed then."""
     monkeypatch.setenv("BOOTSTRAP_LOCAL_DIR", str(tmp_path / "local"))
-    monkeypatch.setattr(image.paths, "NAMESPACES", tmp_path / "netns")
+    monkeypatch.setattr(paths, "NAMESPACES", tmp_path / "netns")
     (tmp_path / "netns").mkdir()
     (tmp_path / "netns/bs-other.fabric").touch()
     old = cache / "debian-13-000000000000"
