@@ -44,6 +44,7 @@ def run(*argv: str, env: Mapping[str, str] = command.ENVIRONMENT) -> str:
 def pip_settings() -> dict[str, str]:
     """What pip is told on this machine, by file or environment, as variables."""
     lines = run(sys.executable, "-m", "pip", "config", "list", env=dict(os.environ)).splitlines()
+    lines.sort(key=lambda line: line.startswith(":env:"))  # the environment wins over files
     found = [match for line in lines if (match := re.fullmatch(r"(global|install|:env:)\.([\w-]+)='(.*)'", line))]
     return {f"PIP_{one[2].upper().replace('-', '_')}": ast.literal_eval(f"'{one[3]}'") for one in found}
 
@@ -110,9 +111,7 @@ def bare(tmp_path: Path) -> Iterator[Bare]:
     try:
         install(root)
         check_out(root / HOME.relative_to("/") / "checkout")
-        subprocess.run(
-            ["chroot", root, "chown", "-R", "dev:dev", HOME], check=True, env=command.ENVIRONMENT, timeout=60
-        )
+        run("chroot", str(root), "chown", "-R", "dev:dev", str(HOME))
         yield Bare(root)
     finally:
         shutil.rmtree(root, ignore_errors=True)

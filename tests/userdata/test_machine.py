@@ -174,17 +174,6 @@ def test_a_new_agent_replaces_the_old_and_is_restarted(machine: Machine) -> None
     assert machine.called("systemctl restart") == ["systemctl restart --no-block bootstrap-agent.service"]
 
 
-def test_a_sysctl_that_cannot_be_set_is_a_warning(machine: Machine) -> None:
-    """In a container most keys are read-only."""
-    machine.fails("sysctl", 'sysctl: setting key "vm.max_map_count": Read-only file system')
-    made = pool("worker", "image", os=OperatingSystem(sysctl={"vm.max_map_count": "262144"}))
-
-    done = machine.run(script("local", made))
-
-    assert done.returncode == 0
-    assert "warning: not every sysctl could be set" in done.stderr
-
-
 def test_the_keys_of_the_image_stay_and_its_user_gets_ours(machine: Machine) -> None:
     """Cloud images have a first user; its file may lack the last newline."""
     machine.says(user="admin:x:1000:1000::/home/admin:/bin/bash\n")
@@ -254,11 +243,3 @@ def test_agent_json_is_what_the_agent_expects(machine: Machine) -> None:
         },
         "daemon": {"log-driver": "local"},
     }
-
-
-def test_sysctls_hold_also_where_the_system_s_own_service_does_not_run() -> None:
-    """A host of `local` is a container, whose settings of the network end with each boot; without any, no such step."""
-    step = "ExecStartPre=-/bin/sh -c 'systemctl is-active --quiet systemd-sysctl || /usr/lib/systemd/systemd-sysctl'\n"
-
-    assert step in script("local", pool("worker", "image", os=OperatingSystem(sysctl={"net.core.somaxconn": "1"})))
-    assert step not in script("local", pool("worker", "image"))

@@ -49,6 +49,7 @@ tell_progress() {
 }
 
 # Two runs may meet: a cloud's start-up script, user-data, and an operator's push. The second waits and finds all done.
+# The agent takes the same lock for each step of a join: none is under way while the engine is started anew.
 one_at_a_time() {
   ensure_folder /run/bootstrap
   exec 9>"$root/run/bootstrap/lock"
