@@ -93,9 +93,12 @@ def sizes(facts: Facts) -> Iterator[Problem]:
 def readiness(facts: Facts) -> Iterator[Problem]:
     """Every node is ready, and every manager reachable."""
     for node in facts.nodes:
-        if not node["instance"]:
+        if not node["instance"] and node["state"] == "down":
             message = f"node {node['id']} has no machine any more; the leader removes it when it is sure"
             yield Problem("ghost", node["hostname"], message, "wait, or `bootstrap status --wait 2m`")
+        elif not node["instance"] and node["state"] == "ready":
+            message = f"node {node['id']} at {node['address']} is no machine of this cluster"
+            yield Problem("stranger", node["hostname"], message, f"remove it: `docker node rm --force {node['id']}`")
         elif node["state"] != "ready":
             yield Problem("node_not_ready", node["hostname"], f"its engine is {node['state']}", facts.up)
         elif node["role"] == "manager" and node["reachability"] != "reachable":

@@ -59,7 +59,7 @@ class Session:
             desired,
             existing,
             outdated=[one for one in self.provider.outdated() if one.name not in hosts],
-            unknown=() if isinstance(view, View) else self._swarm_kinds(hosts),
+            unknown=() if isinstance(view, View) else self._swarm_kinds(bool(existing)),
         )
 
     def plan_down(self) -> Plan:
@@ -132,8 +132,9 @@ class Session:
                 code="E112",
             )
 
-    def _swarm_kinds(self, hosts: Mapping[str, Leaving]) -> tuple[str, ...]:
-        kinds = (("node", hosts), ("network", self.cluster.networks), ("stack", self.cluster.stacks))
+    def _swarm_kinds(self, made: bool) -> tuple[str, ...]:
+        """What nobody could be asked about: the swarm, the nodes of one that was made, and what the file puts in it."""
+        kinds = (("node", made), ("network", self.cluster.networks), ("stack", self.cluster.stacks))
         return ("swarm", *(kind for kind, wanted in kinds if wanted))
 
     def _swarm_desired(self, view: View) -> list[Resource]:

@@ -35,10 +35,12 @@ def status_document(
         "epoch": (control or {}).get("epoch"),
         "healthy": False,
         "problems": [],
-        "quorum": _quorum(nodes),
+        "quorum": _quorum(nodes) if answered else _lost_quorum(control),
         "zones": _zones(cluster, nodes),
         "nodes": nodes,
-        "unjoined": [_unjoined(one) for one in instances if one.id not in joined],
+        "unjoined": [
+            _unjoined(one) for one in instances if one.id not in joined and (answered or one.step != "joined")
+        ],
         "outdated": [{"name": one.name, "why": one.why} for one in outdated],
         "tokens": _tokens(control, answered),
         "last_backup": None,
@@ -95,6 +97,12 @@ def _quorum(nodes: Sequence[Mapping[str, Any]]) -> dict[str, int]:
         "needed": needed,
         "can_lose": max(0, reachable - needed),
     }
+
+
+def _lost_quorum(control: Mapping[str, Any] | None) -> dict[str, int]:
+    """Nobody answers: how many managers there are is what the leader published last."""
+    managers = len((control or {}).get("managers") or ())
+    return {"managers": managers, "reachable": 0, "needed": managers // 2 + 1, "can_lose": 0}
 
 
 def _zones(cluster: Cluster, nodes: Sequence[Mapping[str, Any]]) -> dict[str, dict[str, int]]:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from pathlib import Path
 
+DEFAULT_ROOT = Path("/var/lib/bootstrap/local")
 NAMESPACES = Path("/run/netns")
 PREFIX = "bs-"  # of every network namespace; a cluster's name has no dot, so `bs-prod.` never matches `bs-prod-eu.`
 RECORD = "host.json"
@@ -12,7 +14,16 @@ RECORD = "host.json"
 
 def root() -> Path:
     """The folder of all local clusters; `BOOTSTRAP_LOCAL_DIR` overrides it."""
-    return Path(os.environ.get("BOOTSTRAP_LOCAL_DIR") or "/var/lib/bootstrap/local").absolute()
+    return Path(os.environ.get("BOOTSTRAP_LOCAL_DIR") or DEFAULT_ROOT).absolute()
+
+
+def leave() -> None:
+    """Remove the folder of all clusters and its parent where they are empty; one that the user named is not ours."""
+    if os.environ.get("BOOTSTRAP_LOCAL_DIR"):
+        return
+    with suppress(OSError):
+        DEFAULT_ROOT.rmdir()
+        DEFAULT_ROOT.parent.rmdir()
 
 
 def images() -> Path:

@@ -22,7 +22,7 @@ def open_provider(cluster: Cluster, say: Callable[[str], None]) -> Provider:
         raise BootstrapError(
             f"provider '{cluster.provider}' is not built yet in this version",
             where=cluster.name,
-            fix="`validate` and `render` work; for a running cluster use `provider: local`",
+            fix="`bootstrap validate` checks its inventory; for a running cluster use `provider: local`",
             code="not_yet",
         )
     provider: Provider = import_module(module).open_provider(cluster, say)

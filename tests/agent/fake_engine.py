@@ -13,7 +13,7 @@ from tests.agent.fake_swarm import Swarm, World
 
 
 class FakeEngine(FakeManager):
-    """One engine. `up`, `linked` (to the others), `dials_back`, `black_hole` and `init_dies` are the faults."""
+    """One engine. `up`, `linked` (to the others), `dials_back`, `black_hole`, `leaderless`, `init_dies`: the faults."""
 
     def __init__(self, world: World, address: str, instance: str) -> None:
         super().__init__("/nowhere")
@@ -21,6 +21,7 @@ class FakeEngine(FakeManager):
         self.up = self.linked = self.dials_back = True
         self.init_dies = ""  # "" | "spec": dies before the spec is applied | "reply": only the answer is lost
         self.black_hole: set[str] = set()
+        self.leaderless: set[str] = set()
         self.state, self.node_id, self.error = "inactive", "", ""
         self.home: Swarm | None = None
         self.ca_file: Path | None = None
@@ -72,6 +73,8 @@ class FakeEngine(FakeManager):
             raise EngineError(
                 "Timeout was reached before node was joined. The attempt will continue in the background."
             )
+        if address in self.leaderless:
+            raise EngineError("rpc error: code = Unknown desc = The swarm does not have a leader")
         peer = self.world.at(address) if self.linked else None
         if peer is None or peer.home is None or peer.node_id not in peer.home.raft:
             raise EngineError(f"rpc error: code = Unavailable desc = connection refused {address}")
@@ -138,6 +141,7 @@ _ROUTES = (
     (r"POST /swarm/join", "join"),
     (r"POST /swarm/leave", "leave"),
     (r"GET /swarm", "swarm"),
+    (r"GET /swarm/unlockkey", "unlock_key"),
     (r"POST /swarm/update", "swarm_update"),
     (r"GET /nodes", "nodes"),
     (r"GET /nodes/(\w+)", "node"),

@@ -17,6 +17,7 @@ class FakeManager(Engine):
     state: str
     node_id: str
     linked: bool
+    refuses_labels = False
 
     # -- the swarm, as a manager sees it
 
@@ -41,6 +42,9 @@ class FakeManager(Engine):
             "JoinTokens": swarm.tokens,
         }
 
+    def _unlock_key(self, **_: Any) -> Any:
+        return {"UnlockKey": self._managed().unlock_key}
+
     def _swarm_update(self, body: dict[str, Any], query: dict[str, Any]) -> Any:
         swarm = self._managed()
         if int(query["version"]) != swarm.version:
@@ -58,7 +62,8 @@ class FakeManager(Engine):
     def _seen(self, swarm: Swarm, node_id: str) -> dict[str, Any]:
         raw = dict(swarm.nodes[node_id])
         alive = self.world.alive(swarm, node_id)
-        raw["Status"] = {**raw["Status"], "State": "ready" if alive else "down"}
+        shown = (alive or node_id in self.world.lingering) and node_id not in self.world.grey
+        raw["Status"] = {**raw["Status"], "State": "ready" if shown else "down"}
         if node_id in swarm.raft:
             address = f"{raw['Status']['Addr']}:2377"
             reach = "reachable" if alive else "unreachable"
@@ -78,6 +83,8 @@ class FakeManager(Engine):
         node = swarm.nodes[node_id]
         if int(query["version"]) != node["Version"]["Index"]:
             raise EngineError("rpc error: code = Unknown desc = update out of sequence")
+        if self.refuses_labels and body["Labels"] != node["Spec"]["Labels"]:
+            raise EngineError("rpc error: code = InvalidArgument desc = no such label", status=400)
         if body["Role"] == "worker" and node_id in swarm.raft:
             rest = [one for one in swarm.raft if one != node_id]
             if sum(self.world.alive(swarm, one) for one in rest) < len(rest) // 2 + 1:
@@ -93,7 +100,7 @@ class FakeManager(Engine):
             raise EngineError(f"node {node_id} not found", status=404)
         if node_id in swarm.raft:
             raise EngineError(f"node {node_id} is a cluster manager and must be demoted to worker before removal")
-        if self.world.alive(swarm, node_id) and not query.get("force"):
+        if (self.world.alive(swarm, node_id) or node_id in self.world.lingering) and not query.get("force"):
             raise EngineError(f"node {node_id} is not down and can't be removed", status=400)
         del swarm.nodes[node_id]
         self.world.log.append(("rm", node_id))

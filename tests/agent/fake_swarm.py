@@ -32,6 +32,7 @@ class Swarm:
     tasks: list[dict[str, Any]] = field(default_factory=list)
     version: int = 10
     demoting: set[str] = field(default_factory=set)
+    unlock_key: str = ""
 
 
 class World:
@@ -41,6 +42,8 @@ class World:
         self.engines: list[FakeEngine] = []
         self.swarms: dict[str, Swarm] = {}
         self.log: list[tuple[str, ...]] = []
+        self.lingering: set[str] = set()  # nodes that left and that swarm still shows as Ready
+        self.grey: set[str] = set()  # nodes that swarm shows as down although they are up
         self._random = random.Random(seed)
         self._count = itertools.count(1)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -91,3 +92,18 @@ def test_worker_starts_without_the_store(cluster: Cluster, host: Host) -> None:
     boot.run(host.context)
     assert 60 <= host.context.clock.now() - start < 70
     assert (Path(host.context.paths.run) / "progress").read_text() == "engine"
+
+
+def test_boot_waits_for_a_disk(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
+    """docker.service requires the boot step: what fails now is tried again, for nobody else would start it."""
+    real, left = boot.write_daemon, [3]
+
+    def full(*args: Any) -> None:
+        left[0] -= 1
+        if left[0] >= 0:
+            raise OSError(28, "No space left on device")
+        real(*args)
+
+    monkeypatch.setattr(boot, "write_daemon", full)
+    boot.run(host.context)
+    assert Path(host.context.paths.daemon).exists()

@@ -165,3 +165,14 @@ def test_every_known_message_has_its_kind(message: str, kind: str) -> None:
 def test_redact(secret: str) -> None:
     """Tokens, unlock keys and PEM blocks never pass."""
     assert redact(f"a {secret} b") == "a <redacted> b"
+
+
+@pytest.mark.parametrize(
+    ("theirs", "used"), [("1.41", "1.41"), ("1.9", "1.9"), ("1.52", "1.52"), ("1.60", "1.52"), ("2.0", "1.52")]
+)
+def test_version_is_the_newest_that_both_know(server: Server, engine: Engine, theirs: str, used: str) -> None:
+    """A later engine is asked in the form that this was written for."""
+    server.say(200, "OK", f"Api-Version: {theirs}")
+    server.say(200, {})
+    engine.info()
+    assert server.asked[1].startswith(f"GET /v{used}/info ")

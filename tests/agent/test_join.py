@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from bootstrap.agent import control as rules
-from bootstrap.agent import enter, join
+from bootstrap.agent import enter, identity, join
 from bootstrap.agent.local import Local, ca_digests, fingerprint
 from bootstrap.agent.metadata import Machine
 from tests.agent.fakes import Cluster, Host
@@ -23,12 +23,16 @@ PENDING = Local("pending", "n2")
 BROKEN = Local("error", error="x")  # in error and locked the engine tells no node id, as measured on 26.1
 EXPIRED = Local("error", error="Swarm certificates have expired.")
 LOCKED = Local("locked")
-WAS = {"joined": ("u1", "s1"), "joined_as": "n2"}  # what a full member remembers
 CLAIMED = rules.claim(empty(), "i-1", "b")
 MINE = rules.claim(empty(), "i-2", "b")
 SEATED = rules.take_seat(formed(), "i-2", "10.0.0.2")
 FILLED = rules.fill_seat(SEATED, "i-2", "n2", "10.0.0.2")
 FULL = {**formed(), "managers_target": 1}
+
+
+def was(local: Local, node_id: str = "", swarm_id: str = "s1") -> Local:
+    """The same on a machine that remembers having been a full member as n2."""
+    return local._replace(node_id=node_id or local.node_id, joined=("u1", swarm_id), joined_as="n2")
 
 
 @pytest.mark.parametrize(
@@ -50,11 +54,11 @@ FULL = {**formed(), "managers_target": 1}
         (MINE, LOCKED, MANAGER, join.WIPE),
         (MINE, PENDING, MANAGER, join.WAIT),
         (CLAIMED, LOCKED, MANAGER, join.WIPE),
-        (MINE, OURS._replace(**WAS), MANAGER, join.WAIT),
-        (MINE, OUT._replace(**WAS), MANAGER, join.WAIT),
-        (CLAIMED, OURS._replace(**WAS), MANAGER, join.WAIT),
-        (empty(), OURS._replace(**WAS), WORKER, join.WAIT),
-        (empty(), OUT._replace(**WAS), MANAGER, join.WAIT),
+        (MINE, was(OURS), MANAGER, join.WAIT),
+        (MINE, was(OUT), MANAGER, join.WAIT),
+        (CLAIMED, was(OURS), MANAGER, join.WAIT),
+        (empty(), was(OURS), WORKER, join.WAIT),
+        (empty(), was(OUT), MANAGER, join.WAIT),
         (empty(), ORPHAN._replace(joined=("u0", "s0"), joined_as="n9"), MANAGER, join.WIPE),
         (formed(), OUT, WORKER, join.JOIN),
         (formed(), OUT, MANAGER, join.TAKE_SEAT),
@@ -72,24 +76,24 @@ FULL = {**formed(), "managers_target": 1}
         (formed(), ORPHAN, MANAGER, join.WIPE),
         (rules.forget(formed(), "n2"), OURS, WORKER, join.WIPE),
         (formed(), PENDING, WORKER, join.PENDING),
-        (formed(), PENDING._replace(**WAS), WORKER, join.WAIT),
+        (formed(), was(PENDING), WORKER, join.WAIT),
         (formed(), PENDING._replace(node_id=""), WORKER, join.PENDING),
-        (formed(), PENDING._replace(node_id="n3", **WAS), WORKER, join.PENDING),
+        (formed(), was(PENDING, "n3"), WORKER, join.PENDING),
         (formed(), PENDING._replace(node_id="n1"), MANAGER, join.WAIT),
         (formed(), BROKEN, MANAGER, join.WIPE),
         (formed(), BROKEN, WORKER, join.WIPE),
-        (formed(), BROKEN._replace(**WAS), MANAGER, join.WAIT),
-        (formed(), BROKEN._replace(**WAS), WORKER, join.PENDING),
-        (formed(), BROKEN._replace(joined=("u1", "s0"), joined_as="n2"), WORKER, join.WIPE),
+        (formed(), was(BROKEN), MANAGER, join.WAIT),
+        (formed(), was(BROKEN), WORKER, join.PENDING),
+        (formed(), was(BROKEN, swarm_id="s0"), WORKER, join.WIPE),
         (FILLED, BROKEN, MANAGER, join.WAIT),
         (SEATED, BROKEN, MANAGER, join.WIPE),
-        (rules.forget(FILLED, "n2"), BROKEN._replace(**WAS), MANAGER, join.WIPE),
-        (formed(), EXPIRED._replace(**WAS), WORKER, join.PENDING),
-        (formed(), EXPIRED._replace(**WAS), MANAGER, join.WAIT),
+        (rules.forget(FILLED, "n2"), was(BROKEN), MANAGER, join.WIPE),
+        (formed(), was(EXPIRED), WORKER, join.PENDING),
+        (formed(), was(EXPIRED), MANAGER, join.WAIT),
         ({**formed(), "epoch": 2}, OURS._replace(epoch=1), MANAGER, join.WIPE),
         ({**formed(), "epoch": 2}, OURS._replace(epoch=1, node_id="n1"), MANAGER, join.DONE),
         (FILLED, LOCKED, MANAGER, join.UNLOCK),
-        (formed(), LOCKED._replace(**WAS), MANAGER, join.UNLOCK),
+        (formed(), was(LOCKED), MANAGER, join.UNLOCK),
         (formed(), LOCKED, MANAGER, join.WIPE),
         ({**formed(), "phase": "RECOVERING"}, OUT, MANAGER, join.WAIT),
         ({**formed(), "phase": "DESTROYED"}, ORPHAN, MANAGER, join.WAIT),
@@ -252,3 +256,47 @@ def test_publish_facts_hold_no_secret() -> None:
     """What a publish writes is pointers and fingerprints."""
     control = rules.publish(CLAIMED, MEMBER, FACTS, 1)
     assert control["secrets"]["worker"] == {"version": "1", "fp": "x"}
+
+
+def test_cut_off_manager_is_passed_by(cluster: Cluster, worker: Host) -> None:
+    """A manager without a leader is one address that does not answer well: the next one is tried at once."""
+    addresses = {f"{one['address']}:2377" for one in cluster.control["managers"][:2]}
+    worker.engine.leaderless = addresses
+    worker.agent.tick()
+    cluster.run(3)
+    assert worker.joined
+
+
+def test_node_that_was_made_to_leave_takes_no_seat(cluster: Cluster) -> None:
+    """A manager that left on purpose keeps no newcomer from its place."""
+    identity.stay_out(cluster.hosts["i-03"].context, True)
+    cluster.hosts["i-03"].engine.leave()
+    cluster.run(60)
+    assert "i-03" not in cluster.control["seats"]
+    extra = cluster.boot("manager")
+    cluster.run(30)
+    assert extra.joined
+
+
+def test_new_identity_forgets_the_old_one(cluster: Cluster, worker: Host) -> None:
+    """From the first try to join the node id of an earlier life says nothing about the engine's state."""
+    identity.remember(worker.context, uid="uid-1", swarm_id=cluster.control["swarm_id"], node_id="old")
+    worker.engine.linked = False
+    worker.agent.tick()
+    assert identity.recall(worker.context)["node_id"] == ""
+
+
+@pytest.mark.process
+@pytest.mark.parametrize("fails", [False, True])
+def test_hook_that_a_crash_cut_off_runs_again(cluster: Cluster, worker: Host, fails: bool) -> None:
+    """post-join runs once for a membership, again after a crash in it, but not again because it failed."""
+    folder, count = Path(worker.context.paths.hooks) / "post-join", Path(worker.context.paths.root) / "count"
+    folder.mkdir(parents=True)
+    (folder / "10").write_text(f"#!/bin/sh\necho x >>{count}\nexit {int(fails)}\n")
+    (folder / "10").chmod(0o755)
+    cluster.run(20)
+    assert count.read_text() == "x\n"
+    identity.remember(worker.context, hooked=None)  # as a crash leaves it
+    worker.restart()
+    cluster.run(20)
+    assert count.read_text() == "x\nx\n"

@@ -9,6 +9,7 @@ import pytest
 from bootstrap.agent import control as rules
 from bootstrap.agent import members, nodes
 from bootstrap.agent.errors import AgentError, Refused
+from bootstrap.agent.health import History
 from tests.agent.fakes import Cluster
 
 
@@ -102,3 +103,23 @@ def test_cut_off_manager_removes_nothing(cluster: Cluster) -> None:
     with pytest.raises(AgentError) as caught:
         members.remove(context, node_id(cluster, "i-05"), 60)
     assert caught.value.code == "engine_no_quorum"
+
+
+def test_long_drain_of_a_manager(cluster: Cluster) -> None:
+    """Tasks that take longer to stop than a sample is good for: the guard looks again, and the removal succeeds."""
+    cluster.store.control["managers_target"] = 1
+    swarm, target = cluster.world.swarms[cluster.control["swarm_id"]], node_id(cluster, "i-02")
+    swarm.tasks.append({"NodeID": target, "Status": {"State": "running"}})
+    assert members.remove(cluster.leader.context, target, 100) == {"removed": True, "emptied": False}
+
+
+def test_guard_begins_anew_after_it_looked_away() -> None:
+    """What was bad before a gap in the samples is not dead, nobody is stable, and the leader is new."""
+    seen = nodes.parse({"ID": "a", "Spec": {"Role": "manager"}, "Status": {"State": "down"},
+                        "ManagerStatus": {"Reachability": "unreachable", "Leader": True}})  # fmt: skip
+    history = History(60)
+    for now in (0, 10, 20):
+        history.add(now, [seen])
+    assert (history.bad_for("a", 20), history.leader_age(20)) == (20, 20)
+    history.add(400, [seen])
+    assert (history.bad_for("a", 400), history.leader_age(400), history.stable(400)) == (0, 0, frozenset())

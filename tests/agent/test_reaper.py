@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from bootstrap.agent import control as rules
-from bootstrap.agent.metadata import MetadataUnavailable
+from bootstrap.agent.metadata import MetadataUnavailable, list_machines
 from tests.agent.fakes import Cluster
 
 
@@ -66,3 +66,45 @@ def test_removed_node_joins_anew(formed: Cluster) -> None:
     formed.run(30)
     assert engine.node_id not in ("", old)
     assert formed.nodes()["i-05"]["Spec"]["Availability"] == "active"
+
+
+def test_ghosts_of_one_machine_do_not_stop_the_reaper(formed: Cluster) -> None:
+    """A manager that cannot be dialled leaves a record with every try: they are cleared in the end."""
+    formed.store.control["managers_target"] = 4
+    extra = formed.boot("manager")
+    extra.engine.dials_back = False
+    formed.run(12)
+    records = formed.world.swarms[formed.control["swarm_id"]].nodes
+    assert len(records) > 10
+    extra.engine.dials_back = True
+    formed.run(150)
+    assert extra.joined
+    assert len(records) == 6
+
+
+def test_a_claim_to_be_another_machine_removes_nobody(formed: Cluster) -> None:
+    """A newer record with another machine's name but its own address proves nothing: the Down worker stays."""
+    formed.hosts["i-05"].engine.up = False
+    liar = formed.boot("worker")
+    liar.engine.instance = "i-05"
+    formed.run(200)
+    assert "i-05" in formed.nodes()
+    old = [
+        one
+        for one in formed.world.swarms[formed.control["swarm_id"]].nodes.values()
+        if one["Status"]["Addr"] == "10.91.0.5"
+    ]
+    assert len(old) == 1
+
+
+def test_empty_list_of_machines_is_no_absence(formed: Cluster) -> None:
+    """A list without the asking machine itself says nothing, to the reaper as to `remove`."""
+    formed.hosts["i-05"].engine.up = False
+    formed.hosts["i-03"].engine.up = False
+    for host in formed.hosts.values():
+        host.metadata.machines = dict  # type: ignore[method-assign]
+        assert list_machines(host.metadata) is None
+    formed.run(15)
+    assert len(formed.world.swarms[formed.control["swarm_id"]].raft) == 3
+    formed.run(120)
+    assert "i-05" in formed.nodes()

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from bootstrap.agent import control as rules
 from bootstrap.agent.local import fingerprint
 from tests.agent.fakes import Cluster
 
@@ -200,3 +201,120 @@ def test_blind_agents_change_nothing(formed: Cluster) -> None:
     log = list(formed.world.log)
     formed.run(600)
     assert formed.world.log == log
+
+
+def test_broken_engine_keeps_its_membership(formed: Cluster) -> None:
+    """All managers in error at once, as by a clock or a full disk at boot: no raft log is thrown away."""
+    before = list(formed.world.log)
+    for host in formed.hosts.values():
+        if host.context.role == "manager":
+            host.engine.state, host.engine.error = "error", "manager stopped: no space left on device"
+    formed.run(600)
+    for host in formed.hosts.values():
+        host.engine.state, host.engine.error = "active", ""
+    formed.run(60)
+    assert [entry for entry in formed.world.log[len(before) :] if entry[1] in ("i-01", "i-02", "i-03")] == []
+    assert len(members(formed)) == 3
+
+
+def test_broken_worker_joins_anew(formed: Cluster) -> None:
+    """A worker's engine that stays in error is left after a minute, not before, and joins with a new identity."""
+    engine, old = formed.hosts["i-05"].engine, formed.hosts["i-05"].engine.node_id
+    engine.state, engine.error = "error", "x509: certificate has expired or is not yet valid"
+    formed.run(50)
+    assert (engine.state, engine.node_id) == ("error", old)
+    formed.run(60)
+    assert formed.hosts["i-05"].joined
+    assert engine.node_id != old
+    formed.run(30)
+    assert len(formed.nodes()) == 5
+
+
+def test_object_set_back_wipes_nobody(formed: Cluster) -> None:
+    """Somebody puts an older control object back: members wait, none leaves and none makes a second swarm."""
+    before = list(formed.world.log)
+    formed.store.control.update(phase="EMPTY", epoch=0, holder=None, swarm_id=None, managers=[], seats={})
+    formed.run(600)
+    assert formed.world.log == before
+
+
+def test_lost_seat_that_comes_back_is_no_longer_lost(formed: Cluster) -> None:
+    """A manager that said that it lost its swarm, and is in it after all, is not removed at its next hiccup."""
+    node_id = formed.hosts["i-03"].engine.node_id
+    rules.swap(formed.store, lambda now: rules.lose_seat(now, "i-03", node_id), "test")
+    formed.run(10)
+    assert "lost" not in formed.control["seats"]["i-03"]
+    formed.hosts["i-03"].engine.linked = False
+    formed.run(6)
+    formed.hosts["i-03"].engine.linked = True
+    formed.run(30)
+    assert not [entry for entry in formed.world.log if entry[0] in ("demote", "rm")]
+
+
+def test_lost_manager_is_removed_while_it_looks_ready(formed: Cluster) -> None:
+    """Swarm shows a node that left as Ready for a while: the host's own word is enough to remove it at once."""
+    formed.run(30)
+    engine, start = formed.hosts["i-03"].engine, formed.clock.now()
+    formed.world.lingering.add(engine.node_id)
+    engine.state, engine.node_id, engine.home = "inactive", "", None
+    while len(members(formed)) < 3 or not formed.hosts["i-03"].joined:
+        formed.run(1.5)
+        assert formed.clock.now() - start < 20
+
+
+@pytest.mark.parametrize("hold", [False, True])
+def test_manager_demoted_by_hand_is_promoted_again(formed: Cluster, hold: bool) -> None:
+    """A manager that only lost its role gets it back while managers are too few; not one that is held."""
+    formed.run(30)
+    swarm, node_id = formed.world.swarms[formed.control["swarm_id"]], formed.hosts["i-03"].engine.node_id
+    swarm.raft.remove(node_id)
+    swarm.nodes[node_id]["Spec"]["Role"] = "worker"
+    if hold:
+        swarm.nodes[node_id]["Spec"]["Labels"]["bootstrap.hold"] = "true"
+    formed.run(40)
+    assert (swarm.nodes[node_id]["Spec"]["Role"] == "manager") is not hold
+
+
+def test_demotion_under_way_is_not_undone(formed: Cluster) -> None:
+    """Neither while a removal holds the lease, nor when fewer managers are wanted."""
+    formed.run(30)
+    swarm, node_id = formed.world.swarms[formed.control["swarm_id"]], formed.hosts["i-03"].engine.node_id
+    swarm.raft.remove(node_id)
+    swarm.nodes[node_id]["Spec"]["Role"] = "worker"
+    formed.store.control["change"] = {"id": "x", "instance": "i-03", "node_id": node_id}
+    formed.run(60)
+    assert swarm.nodes[node_id]["Spec"]["Role"] == "worker"
+    formed.store.control.update(change=None, managers_target=1)
+    formed.run(60)
+    assert swarm.nodes[node_id]["Spec"]["Role"] == "worker"
+
+
+def test_rotated_unlock_key_is_published(formed: Cluster) -> None:
+    """With autolock on, a key that was rotated by hand is followed as tokens are."""
+    swarm = formed.world.swarms[formed.control["swarm_id"]]
+    swarm.spec = {**swarm.spec, "EncryptionConfig": {"AutoLockManagers": True}}
+    for key in ("SWMKEY-1-one", "SWMKEY-1-two"):
+        swarm.unlock_key = key
+        formed.run(15)
+        assert formed.control["secrets"]["unlock"]["fp"] == fingerprint(key)
+    assert formed.store.secrets["manager", "unlock-key"] == ["SWMKEY-1-one", "SWMKEY-1-two"]
+
+
+def test_one_duty_that_fails_keeps_no_other_from_being_done(formed: Cluster) -> None:
+    """A node that takes no label and a store that takes no secret: dead managers are still replaced."""
+    formed.store.control["pools"]["web"]["labels"] = {"never": "taken"}
+    for host in formed.hosts.values():
+        host.engine.refuses_labels = True
+    formed.terminate("i-02")
+    formed.boot("manager")
+    formed.run(90)
+    assert len(members(formed)) == 3
+    assert formed.hosts["i-06"].joined
+
+
+def test_leader_never_removes_itself(formed: Cluster) -> None:
+    """A leader whose own node looks dead stays: whoever leads next decides."""
+    leader = formed.leader
+    formed.world.grey.add(leader.engine.node_id)
+    formed.run(120)
+    assert leader.engine.node_id in members(formed)

@@ -222,6 +222,21 @@ def test_a_stack_goes_before_its_network() -> None:
     assert world.stacks == {}
 
 
+def test_a_lost_quorum_is_told_as_it_is() -> None:
+    """Nobody answers: the quorum is that of the managers last published, and who has joined is not called unjoined."""
+    world = World()
+    one = session(FULL, world)
+    up(one)
+    world.control = {**(world.control or {}), "managers": [{}, {}, {}]}
+    world.quorum = False
+
+    document = one.status()
+
+    assert document["quorum"] == {"managers": 3, "reachable": 0, "needed": 2, "can_lose": 0}
+    assert document["unjoined"] == []
+    assert [problem["code"] for problem in document["problems"]] == ["no_quorum"]
+
+
 def test_another_swarm_s_answer_is_no_answer() -> None:
     """A manager of a swarm that was not published steers nothing, and `status` says whom it was asked."""
     world = World()
@@ -346,7 +361,8 @@ def problems(one: Session) -> set[Any]:
     [
         ("prod-web-1", {"state": "down"}, "node_not_ready"),
         ("prod-web-1", {"availability": "drain"}, "availability"),
-        ("prod-web-1", {"instance": "i-gone"}, "ghost"),
+        ("prod-web-1", {"instance": "i-gone", "state": "down"}, "ghost"),
+        ("prod-web-1", {"instance": None}, "stranger"),
         ("prod-managers-b-1", {"reachability": "unreachable"}, "manager_unreachable"),
     ],
 )

@@ -11,7 +11,7 @@ from bootstrap.providers.local.lock import lock_path, locked
 
 @pytest.fixture(autouse=True)
 def _own_root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("BOOTSTRAP_LOCAL_DIR", str(tmp_path / "local"))
+    monkeypatch.setattr(paths, "DEFAULT_ROOT", tmp_path / "bootstrap" / "local")
 
 
 def test_a_second_run_is_told_who_holds_it() -> None:
@@ -50,6 +50,17 @@ def test_nothing_stays_behind_when_the_cluster_is_gone() -> None:
         assert lock_path("prod").exists()
 
     assert not paths.root().exists()
+    assert not paths.root().parent.exists()
+
+
+def test_a_folder_that_the_user_named_stays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`down` never removes what it did not make: BOOTSTRAP_LOCAL_DIR itself is the user's."""
+    monkeypatch.setenv("BOOTSTRAP_LOCAL_DIR", str(tmp_path))
+
+    with locked("prod", "down", 0.0):
+        pass
+
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_the_file_stays_while_the_cluster_does() -> None:

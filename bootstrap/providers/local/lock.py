@@ -10,7 +10,7 @@ import secrets
 import socket
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import IO
@@ -83,8 +83,7 @@ def _release(cluster: str, path: Path) -> None:
     if paths.cluster_dir(cluster).exists():
         return
     path.unlink(missing_ok=True)
-    with suppress(OSError):
-        path.parent.rmdir()
+    paths.leave()
 
 
 def _held(cluster: str, path: Path) -> LockedError:
