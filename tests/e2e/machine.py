@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import subprocess
 import threading
+from collections import Counter
 from pathlib import Path
 
 SYSCTLS = ("fs/inotify/max_user_instances", "fs/inotify/max_user_watches", "net/ipv4/ip_forward", "kernel/pid_max")
@@ -24,6 +25,17 @@ def snapshot() -> dict[str, list[str]]:
         "sysctls": [f"{name}={Path('/proc/sys', name).read_text().strip()}" for name in SYSCTLS],
         "folders": sorted(str(path) for path in Path("/var/lib/bootstrap").glob("*/*")),
     }
+
+
+def differences(before: dict[str, list[str]], after: dict[str, list[str]]) -> dict[str, list[str]]:
+    """What came (`+`) and what went (`-`), by kind, empty kinds left out; a process of somebody else may end."""
+    found = {}
+    for kind, old in before.items():
+        came, went = Counter(after[kind]) - Counter(old), Counter(old) - Counter(after[kind])
+        told = [f"+ {one}" for one in came] + [f"- {one}" for one in went if kind != "processes"]
+        if told:
+            found[kind] = told
+    return found
 
 
 def processes() -> list[str]:
