@@ -89,9 +89,18 @@ def _resemble(new: Path, old: os.stat_result) -> None:
 
 
 def put_in_place(new: Path, path: Path) -> None:
-    """Make the draft the file, in one step; a symbolic link stays one."""
-    new.replace(path.resolve())
-    directory = os.open(path.resolve().parent, os.O_RDONLY | os.O_DIRECTORY)
+    """Make the draft the file, in one step; a symbolic link stays one.
+
+    Where the link leads to another directory, that may be another filesystem, and only a file beside it can take its
+    place. The draft itself stands beside the link, as what an inventory names is looked for there.
+    """
+    real = path.resolve()
+    if new.resolve().parent == real.parent:
+        new.replace(real)
+    else:
+        with draft(real, new.read_bytes().decode()) as near:
+            near.replace(real)
+    directory = os.open(real.parent, os.O_RDONLY | os.O_DIRECTORY)
     try:
         os.fsync(directory)
     finally:

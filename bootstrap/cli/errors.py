@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import sys
 import traceback
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import asdict
 from itertools import pairwise
 from typing import Any
@@ -18,6 +20,7 @@ from bootstrap.engine.logs import redact
 from bootstrap.errors import EXIT_FAILED, BootstrapError, FailedTogether, InterruptedRun, UsageError
 from bootstrap.inventory import InvalidInventory
 
+FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO})  # the disk's fault, never ours
 BUG = "this is a fault of bootstrap; rerun with -v to see where, and please report it"
 
 
@@ -25,7 +28,9 @@ def tell(error: BaseException, run: Run, argv: Sequence[str]) -> int:
     """Tell `error` and return the exit code. Options may not have been parsed: `argv` says whether JSON is wanted."""
     known = _translated(error, run)
     if wants_json(argv, run):
-        click.echo(json.dumps(document(known), indent=2, ensure_ascii=False))
+        with suppress(OSError):  # a stdout that takes nothing does not hide why the run failed
+            click.echo(json.dumps(document(known), indent=2, ensure_ascii=False))
+    drop_unwritten()
     if run.signals.received is not None and sys.stderr.isatty():
         click.echo(err=True)  # the terminal's `^C` stands in an open line
     for line in lines(known):
@@ -33,6 +38,16 @@ def tell(error: BaseException, run: Run, argv: Sequence[str]) -> int:
     for stack in _stacks(error, known) if run.verbose else ():
         run.say(stack, level="error")
     return run.signals.exit_code if _interrupted(known, run) else known.exit_code
+
+
+def drop_unwritten() -> None:
+    """Where stdout holds what it cannot write, let it go: Python would try again at its end, and complain."""
+    if sys.stdout is None:  # closed by the caller
+        return
+    try:
+        sys.stdout.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def wants_json(argv: Sequence[str], run: Run) -> bool:
@@ -88,7 +103,16 @@ def _translated(error: BaseException, run: Run) -> BootstrapError:
         return error
     if isinstance(error, click.ClickException):
         return _usage(error)
+    if isinstance(error, OSError) and error.errno in FULL:
+        return _unwritable(error)
     return BootstrapError(f"{type(error).__name__}: {error}".splitlines()[0], fix=BUG, code="bug")
+
+
+def _unwritable(error: OSError) -> BootstrapError:
+    """A disk that takes no more."""
+    what = f"cannot write: {os.strerror(error.errno or 0)}"
+    where = str(error.filename or "")
+    return BootstrapError(what, where=where, fix="make room there, then run it again", code="cannot_write")
 
 
 def _usage(error: click.ClickException) -> UsageError:
@@ -98,7 +122,9 @@ def _usage(error: click.ClickException) -> UsageError:
     message = error.format_message().strip().removesuffix(".")
     context = getattr(error, "ctx", None)
     path = context.command_path if context else "bootstrap"
-    return UsageError(message[:1].lower() + message[1:], fix=f"`{path} --help` shows how it is used")
+    if message[1:2].islower():  # NODE and POOL=N stay as the help has them
+        message = message[:1].lower() + message[1:]
+    return UsageError(message, fix=f"`{path} --help` shows how it is used")
 
 
 def _stacks(error: BaseException, known: BootstrapError) -> Iterator[str]:

@@ -14,6 +14,7 @@ from bootstrap.cli import errors
 from bootstrap.cli.options import global_options
 from bootstrap.cli.run import Run
 from bootstrap.cli.signals import Signals
+from bootstrap.errors import EXIT_FAILED
 
 COMPLETE = "_BOOTSTRAP_COMPLETE"
 
@@ -80,7 +81,8 @@ def execute(argv: Sequence[str], run: Run | None = None) -> int:
         try:
             return _invoke(argv, run)
         except BrokenPipeError:
-            return _reader_left()
+            errors.drop_unwritten()  # `bootstrap … | head`: the reader has enough
+            return EXIT_FAILED
         except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 - this is the door: whatever it is, it is told
             return errors.tell(error, run, argv)
 
@@ -100,9 +102,3 @@ def _complete(instruction: str) -> int:
     from click.shell_completion import shell_complete  # noqa: PLC0415 - only a completing shell needs it
 
     return shell_complete(root, {}, "bootstrap", COMPLETE, instruction)
-
-
-def _reader_left() -> int:
-    """`bootstrap … | head`: the reader has enough. Nothing more is written, also not when Python flushes at its end."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    return 1

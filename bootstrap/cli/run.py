@@ -106,13 +106,21 @@ class Run:
     def emit(self, document: Any, text: str | Callable[[], str]) -> None:
         """The command's result, on stdout: the document with `-o json`, else the text."""
         if self.json:
-            click.echo(json.dumps(document, indent=2, ensure_ascii=False))
+            self.put(json.dumps(document, indent=2, ensure_ascii=False))
         else:
-            click.echo(text if isinstance(text, str) else text(), color=self.colour())
+            self.put(text if isinstance(text, str) else text())
+
+    def put(self, text: str | bytes, *, line: bool = True) -> None:
+        """The text on stdout, as a line unless it brings its own end; an error of that says "stdout" as its file."""
+        try:
+            click.echo(text, nl=line, color=self.colour())
+        except OSError as error:
+            error.filename = "stdout"
+            raise
 
     def say(self, text: str, *, level: str = "info", **facts: Any) -> None:
         """A line for the user, on stderr; `facts` stand beside it with `--log-format json`."""
-        if self.quiet and level == "info":
+        if self.quiet and level in {"info", "warning"}:
             return
         text = redact(text)
         if self.log_format == "json":

@@ -17,11 +17,11 @@ from bootstrap.inventory.providers import TABLE, provider_named
 from bootstrap.inventory.redaction import scrub
 from bootstrap.inventory.report import Report, shown_problems
 from bootstrap.inventory.rules import RULES, later
-from bootstrap.inventory.rules.document import too_new
+from bootstrap.inventory.rules.document import empty_managers, too_new
 from bootstrap.inventory.schema.block import Block
 from bootstrap.inventory.schema.document import Inventory, InventoryFile
 from bootstrap.inventory.source import Unreadable, inside, read_text
-from bootstrap.inventory.translate import finding
+from bootstrap.inventory.translate import finding, unquoted
 from bootstrap.inventory.tree import Entry, Map, Scalar, find, plain
 from bootstrap.inventory.values import Evaluation, retype
 from bootstrap.model.cluster import Cluster
@@ -73,6 +73,7 @@ def _read(name: str, path: Path, environ: Mapping[str, str]) -> Reading:
     if shared:
         report.add(Finding("W002", (), "everybody may write to this file", f"run `chmod o-w {name}`"))
     _evaluate(report, environ)
+    empty_managers(root, report)
     draft = None if too_new(root, report) else _draft(report, path.parent)
     if draft:
         for rule in RULES:
@@ -87,9 +88,9 @@ def _evaluate(report: Report, environ: Mapping[str, str]) -> None:
     """Values of the scalars; what is refused goes out of the tree."""
     walk = Evaluation(environ)
     walk.walk(report.root)
-    for one in walk.findings:
-        report.add(one)
-    report.drop(one.loc for one in walk.findings)
+    found = [*walk.findings, *filter(None, (unquoted(InventoryFile, *one) for one in walk.surprises))]
+    report.add_all(found)
+    report.drop(one.loc for one in found)
 
 
 def _draft(report: Report, directory: Path) -> Draft | None:

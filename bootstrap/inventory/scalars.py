@@ -15,6 +15,8 @@ _INT = re.compile(r"[-+]?[0-9]+")
 _BASED = re.compile(r"0o[0-7]+|0x[0-9a-fA-F]+")
 _FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
 _SPECIAL = re.compile(r"[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)")
+_WORD_OF_1_1 = re.compile(r"y|Y|n|N|yes|Yes|YES|no|No|NO|on|On|ON|off|Off|OFF")
+_TIME_OF_1_1 = re.compile(r"[-+]?([1-9][0-9_]*(:[0-5]?[0-9])+|[0-9][0-9_]*(:[0-5]?[0-9])+\.[0-9_]*)")
 _LEADING_ZERO = re.compile(r"[-+]?0[0-9]+")
 _VARIABLE = re.compile(r"\$\$\{|\$\{([^}]*)(\}?)")
 _REFERENCE = re.compile(r"([A-Za-z_][A-Za-z0-9_]*)(?::-(.*))?", re.DOTALL)
@@ -37,7 +39,7 @@ class Refused(Exception):  # noqa: N818 - reads as what it is
 
 
 def meaning(text: str) -> Any:
-    """A plain scalar's value; `no`, `on`, `12:30` stay text, a number that two YAML versions read differently not."""
+    """A plain scalar's value; `no`, `on`, `12:30` are text here (see `surprise`), a number that is two numbers is refused."""
     if text in _NULL:
         return NOTHING
     if text in _BOOL:
@@ -54,6 +56,13 @@ def meaning(text: str) -> Any:
     if _FLOAT.fullmatch(text):
         return _finite(text)
     return text
+
+
+def surprise(text: str) -> str | None:
+    """What YAML 1.1 takes a plain scalar for that is text to us, "boolean" or "number"; None when both read text."""
+    if _WORD_OF_1_1.fullmatch(text):
+        return "boolean"
+    return "number" if _TIME_OF_1_1.fullmatch(text) else None
 
 
 def substitute(text: str, environ: Mapping[str, str]) -> str:

@@ -89,7 +89,7 @@ def _type(loc: Loc, wanted: str, value: object) -> Finding:
     elif wanted == "integer":
         hint = "write it without quotes" if isinstance(value, str) and value.isdigit() else "write a whole number"
     elif isinstance(value, str) and wanted == "true or false":
-        hint = "YAML 1.2 knows only true and false, without quotes"
+        hint = "write true or false, without quotes"
     elif wanted == "list":
         hint = "write it in brackets, or one item per line with a dash"
     return Finding("E020", loc, f"expected {wanted}, got {kind_of(value)}", hint)
@@ -137,6 +137,13 @@ def known_keys(model: type[Block], loc: Loc) -> list[str]:
 def literal_choices(model: type[Block], loc: Loc) -> tuple[Any, ...]:
     """The values that a Literal at `loc` allows."""
     return get_args(_type_at(model, loc)) or ("",)
+
+
+def unquoted(model: type[Block], loc: Loc, kind: str) -> Finding | None:
+    """Text without quotes that other readers of YAML take for a `kind`, where the schema wants text of any form."""
+    if _type_at(model, loc) is not str:
+        return None
+    return Finding("E020", loc, f"expected string, got {kind}", "quote it")
 
 
 def _type_at(model: Any, loc: Loc) -> Any:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from bootstrap.inventory.problem import Finding, Loc
 from bootstrap.inventory.redaction import looks_secret, shown
-from bootstrap.inventory.scalars import NOTHING, Refused, has_variable, meaning, substitute
+from bootstrap.inventory.scalars import NOTHING, Refused, has_variable, meaning, substitute, surprise
 from bootstrap.inventory.source import UNSEEN
 from bootstrap.inventory.tree import Map, Node, Scalar
 
@@ -16,10 +16,15 @@ SECRET_HINT = "give a reference (env, file, command, ssm, gsm) or a docker secre
 
 @dataclass
 class Evaluation:
-    """One walk over a tree; `findings` tells what was refused, at its path."""
+    """One walk over a tree; `findings` tells what was refused, at its path.
+
+    `surprises` tells where text stands that YAML 1.1 takes for something else, and for what: no matter where the schema
+    has the word itself, as in `rotate_every: off`.
+    """
 
     environ: Mapping[str, str]
     findings: list[Finding] = field(default_factory=list)
+    surprises: list[tuple[Loc, str]] = field(default_factory=list)
 
     def walk(self, node: Node, loc: Loc = ()) -> None:
         """Set the value of every scalar below `node`."""
@@ -39,6 +44,9 @@ class Evaluation:
         except Refused as refused:
             node.value = NOTHING
             self.findings.append(Finding(refused.code, loc, refused.what, refused.hint))
+            return
+        if node.plain and not node.substituted and (kind := surprise(node.text)):
+            self.surprises.append((loc, kind))
 
     def _value(self, node: Scalar) -> object:
         text = node.text

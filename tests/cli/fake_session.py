@@ -73,6 +73,7 @@ class World:
     hidden: tuple[Thing, ...] = ()  # what is seen only when a manager answers
     outdated: tuple[Outdated, ...] = ()
     built: bool = True  # whether the provider is
+    states: dict[str, str] = field(default_factory=dict)  # by hostname, of machines that do not run
 
     def touch(self, line: str) -> None:
         """Remember that something was done to the world."""
@@ -177,7 +178,8 @@ class FakeSession:
     def instances(self) -> Sequence[Instance]:
         self._contact()
         hosts = sorted(one.name for one in self.world.things.values() if one.kind == "host")
-        return [_instance(self.cluster, number, name) for number, name in enumerate(hosts)]
+        found = [_instance(self.cluster, number, name) for number, name in enumerate(hosts)]
+        return [replace(one, state=self.world.states.get(one.hostname, one.state)) for one in found]
 
     def runner(self, instance: Instance) -> FakeRunner:
         return FakeRunner(self.world, instance.hostname)

@@ -52,15 +52,6 @@ def test_main_ends_the_process() -> None:
     assert done.stderr.startswith("error: no such command 'bogus'")
 
 
-@pytest.mark.process
-def test_a_reader_that_leaves_is_no_fault() -> None:
-    """Output into a pipe that is closed ends quietly."""
-    script = f"{sys.executable} -m bootstrap completion bash | head -c 0"
-    done = subprocess.run(["bash", "-c", script], capture_output=True, text=True, check=False)
-
-    assert done.stderr == ""
-
-
 @pytest.mark.parametrize("name", COMMANDS)
 def test_the_table_says_what_the_command_says(name: str) -> None:
     """The one line in the table of contents is the first sentence of the command's own help."""

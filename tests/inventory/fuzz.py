@@ -59,6 +59,7 @@ VALUES = (
     *("${X}", "${", "$${", "${X:-${Y}}", "${HOME}", '"\\u202e"', '"\\ud800"', '"\\0"', "a" * 5000, "\t", "\u2028", "ÿ"),
     *("SWMTKN-1-a-b", "10.0.0.0/8", "0.0.0.0/0", "::/0", "fe80::1%eth0", "../../etc/passwd", "/dev/zero", "\x00", "@"),
     *("15m", "1000000000d", "50GiB", "ssh-ed25519 AAAA", "aws", "gcp", "ssh", "local", "managers", "*", "&", "!!map"),
+    *("NO", "on", "y", "12:30:45", "-1:59.5"),
 )
 Mutation = Callable[[Random, bytes], bytes]
 

@@ -196,14 +196,6 @@ def test_merge_keys_and_aliases_are_read() -> None:
     assert (api.labels, jobs.labels) == ({"tier": "api"}, {"tier": "web"})
 
 
-def test_words_and_times_stay_text() -> None:
-    """YAML 1.2: NO, on and 12:30:45 are what they look like."""
-    labels = _valid("yaml-1.2").managers.labels
-
-    assert labels["country"] == "NO"
-    assert (labels["switch"], labels["time"], labels["release"], labels["octal"]) == ("on", "12:30:45", "1.10", "010")
-
-
 def test_a_hook_without_an_interpreter_is_run_by_sh() -> None:
     """It was warned about; it works all the same."""
     assert _valid("bare-hook").managers.hooks.pre_join == (Hook("bare.sh", "#!/bin/sh\necho no interpreter\n"),)

@@ -47,15 +47,20 @@ def _allowed(run: Run, cluster: Cluster, confirm: str | None) -> None:
     """Refuse before anything is contacted."""
     if confirm is not None and confirm != cluster.name:
         raise UsageError(f"--confirm says '{confirm}', the cluster is '{cluster.name}'", fix="check which file this is")
-    if confirm is None and cluster.protect and (run.yes or not run.interactive):
-        raise BootstrapError(
-            "the cluster is protected (`protect: true`): --yes is not enough",
-            where=cluster.name,
-            fix=f"add --confirm {cluster.name}, or set `protect: false` in the file",
-            code="protected",
-        )
-    if confirm is None:
+    if confirm is None and cluster.protect:
+        _protected(run, cluster)
+    elif confirm is None:
         run.need_consent()
+
+
+def _protected(run: Run, cluster: Cluster) -> None:
+    """A protected cluster's name must be given or typed: --yes does not stand for it."""
+    told = "the cluster is protected (`protect: true`)"
+    fix = f"add --confirm {cluster.name}, or set `protect: false` in the file"
+    if run.yes:
+        raise BootstrapError(f"{told}: --yes is not enough", where=cluster.name, fix=fix, code="protected")
+    if not run.interactive:
+        raise UsageError(f"{told} and there is no terminal to ask on", where=cluster.name, fix=fix)
 
 
 def _agree(run: Run, cluster: Cluster, plan: Plan, confirm: str | None) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 import click
@@ -31,7 +30,6 @@ def command(run: Run, file: Path, pool: str, raw: bool) -> None:
     if run.json:
         run.emit({"cluster": session.cluster.name, "pool": pool, "user_data": scripts[pool]}, "")
     elif raw:
-        sys.stdout.flush()
-        sys.stdout.buffer.write(scripts[pool].encode())
+        run.put(scripts[pool].encode(), line=False)
     else:
-        click.echo(scripts[pool], nl=not scripts[pool].endswith("\n"))
+        run.put(scripts[pool], line=not scripts[pool].endswith("\n"))

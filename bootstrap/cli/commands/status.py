@@ -32,8 +32,8 @@ def command(run: Run, file: Path, check: bool, wait: float | None, watch: bool) 
     Healthy means: formed, every manager reachable and in its zone, every pool at its size, every node ready, tokens
     published, networks and stacks as the file says. A cluster that was never made is no error.
     """
-    if watch and (run.json or wait is not None):
-        raise click.UsageError("--watch goes with neither -o json nor --wait")
+    if watch and (run.json or check or wait is not None):
+        raise click.UsageError("--watch goes with none of -o json, --check and --wait")
     session = run.open(file)
     if watch:
         _watch(run, session.status)
@@ -71,8 +71,8 @@ def _watch(run: Run, look: Callable[[], dict[str, Any]]) -> None:
     while True:
         text = status.text(look(), width())
         if moving:
-            click.echo(CLEAR + text, color=run.colour())
+            run.put(CLEAR + text)
         elif text != shown:
-            click.echo(text, color=False)
+            run.put(text)
         shown = text
         run.sleep(WATCH)

@@ -9,10 +9,12 @@ from bootstrap.inventory.problem import Finding
 from bootstrap.inventory.providers import NAMES
 from bootstrap.inventory.redaction import shown
 from bootstrap.inventory.report import Report
+from bootstrap.inventory.scalars import NOTHING
 from bootstrap.inventory.schema.document import VERSION
 from bootstrap.inventory.translate import nearest
-from bootstrap.inventory.tree import Map, Scalar
+from bootstrap.inventory.tree import Map, Scalar, plain
 
+_MANAGERS_HINT = "give `managers: {count: 3}`, or hosts on ssh"
 _SWARM_PORTS = {2377: "the managers' port", 7946: "the gossip port"}
 
 
@@ -32,13 +34,21 @@ def too_new(root: Map, report: Report) -> bool:
     return newer
 
 
+def empty_managers(root: Map, report: Report) -> None:
+    """Tell `managers:` with nothing behind it for what it is: a cluster without managers."""
+    entry = root.entries.get("managers")
+    if entry is not None and plain(entry.node) in (NOTHING, "", {}, []):
+        report.add(Finding("E030", ("managers",), "'managers' is empty", _MANAGERS_HINT))
+        report.drop([("managers",)])
+
+
 def check(draft: Draft) -> Iterator[Finding]:
     """Everything about the top level that no single value shows."""
     yield from _provider(draft)
     if draft.file.cluster is None:
         yield Finding("E023", ("cluster",), "'cluster' is missing", "name the cluster, as in `cluster: prod`")
     if draft.file.managers is None:
-        yield Finding("E030", ("managers",), "'managers' is missing", "give `managers: {count: 3}`, or hosts on ssh")
+        yield Finding("E030", ("managers",), "'managers' is missing", _MANAGERS_HINT)
     yield from _swarm(draft)
     if draft.provider is not None and draft.settings is not None:
         yield from draft.provider.check(draft)

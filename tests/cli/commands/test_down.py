@@ -63,11 +63,14 @@ def test_a_protected_cluster_refuses_yes(invoke: Invoke, running: World, protect
 
 
 def test_a_protected_cluster_without_a_terminal(invoke: Invoke, running: World, protected: Path) -> None:
-    """Without any flag it is refused just the same."""
+    """Without any flag it is exit 2 as for any cluster, and names the flag that counts here; nothing was contacted."""
     result = invoke("down", protected, "-o", "json")
 
-    assert result.exit_code == 1
-    assert document(result)["error"]["code"] == "protected"
+    assert result.exit_code == 2
+    assert document(result)["error"]["code"] == "E090"
+    assert "--confirm prod" in document(result)["error"]["fix"]
+    assert "--yes" not in result.stderr
+    assert running.log == []
 
 
 def test_confirm_by_name(invoke: Invoke, running: World, protected: Path) -> None:

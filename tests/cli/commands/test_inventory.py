@@ -93,6 +93,16 @@ def test_strict_takes_warnings_for_errors(invoke: Invoke, tmp_path: Path) -> Non
     assert "error[W031]" in strict.stderr
 
 
+def test_quiet_is_errors_only(invoke: Invoke, tmp_path: Path) -> None:
+    """With -q a warning is not told; an error is, and so is a warning that --strict made one."""
+    path = tmp_path / "x.yml"
+    path.write_text("version: 1\ncluster: prod\nprovider: local\nmanagers: {count: 1}\n")
+    quiet, strict = invoke("-q", "validate", path), invoke("validate", "-q", "--strict", path)
+
+    assert (quiet.exit_code, quiet.stderr) == (0, "")
+    assert (strict.exit_code, "error[W031]" in strict.stderr) == (2, True)
+
+
 def test_validate_without_a_file(invoke: Invoke, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """BOOTSTRAP_FILE, else ./bootstrap.yml; neither there is E001: exit 2."""
     monkeypatch.chdir(tmp_path)

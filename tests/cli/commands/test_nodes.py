@@ -65,6 +65,34 @@ def test_exec_where_a_node_is_gone(invoke: Invoke, running: World, file: Path) -
     assert {one["node"]: one["code"] for one in found["results"] if one["code"]} == {"prod-web-1": 255}
 
 
+@pytest.mark.parametrize(("state", "word"), [("stopped", "off"), ("pending", "pending")])
+def test_exec_where_a_machine_is_off(invoke: Invoke, running: World, file: Path, state: str, word: str) -> None:
+    """It was meant and had no answer: a failure without an exit code, named, exit 1; the others ran."""
+    running.states = {"prod-web-1": state, "prod-dmz-2": "terminating"}
+    result = invoke("exec", file, "-o", "json", "--", "true")
+    answers = {one["node"]: one for one in document(result)["results"]}
+
+    assert result.exit_code == 1
+    assert (len(answers), "prod-dmz-2" in answers) == (5, False)
+    assert answers["prod-web-1"]["code"] is None
+    assert word in answers["prod-web-1"]["stderr"]
+    assert {one["code"] for name, one in answers.items() if name != "prod-web-1"} == {0}
+    assert document(result)["error"]["what"] == "failed on 1 of 5: prod-web-1"
+    assert [line for line in running.log if line.startswith("run prod-web-1")] == []
+
+
+def test_exec_where_every_machine_is_off(invoke: Invoke, running: World, file: Path) -> None:
+    """All that match are named, also where none runs; one on its way out alone is nobody."""
+    running.states = {"prod-dmz-1": "stopped", "prod-dmz-2": "stopped", "prod-web-1": "terminating"}
+    result = invoke("exec", file, "--pool", "dmz", "--", "true")
+
+    assert result.exit_code == 1
+    assert "prod-dmz-1: the machine is off" in result.stderr
+    assert "error: failed on 2 of 2: prod-dmz-1, prod-dmz-2" in result.stderr
+    assert f"bootstrap up {file}" in result.stderr
+    assert invoke("exec", file, "--pool", "web", "-o", "json", "--", "true").exit_code == 1
+
+
 @pytest.mark.parametrize("argv", [[], ["--"], ["--pool", "nope", "--", "true"], ["--role", "boss", "--", "true"]])
 def test_exec_misused(invoke: Invoke, running: World, file: Path, argv: list[str]) -> None:
     """No command, no such pool, no such role: exit 2."""
@@ -124,6 +152,22 @@ def test_ssh_as_json(invoke: Invoke, running: World, file: Path) -> None:
 def test_words_are_counted(invoke: Invoke, running: World, argv: list[str]) -> None:
     """Too few or too many words are exit 2; the error says where a command goes."""
     assert invoke(*argv).exit_code == 2
+
+
+@pytest.mark.parametrize(
+    ("argv", "missing"),
+    [(["ssh"], "NODE"), (["logs", "--boot"], "NODE"), (["scale"], "POOL=N"), (["scale", "--write"], "POOL=N")],
+)
+def test_the_second_word_was_forgotten(
+    invoke: Invoke, running: World, file: Path, argv: list[str], missing: str
+) -> None:
+    """A lone word that is a file is the file: what is missing is said as the help writes it, and nothing is read."""
+    there = file.rename(file.with_name("cluster"))
+    results = [invoke(*argv, *words) for words in ([], ["gone.yml"], ["gone.yaml"], [there])]
+
+    assert [one.exit_code for one in results] == [2] * 4
+    assert all(one.stderr.startswith(f"error: {missing} is missing") for one in results)
+    assert running.log == []
 
 
 def test_logs_tell_the_join(invoke: Invoke, running: World, file: Path) -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import errno
 from pathlib import Path
 
 import pytest
@@ -136,6 +137,30 @@ def test_a_link_stays_a_link(invoke: Invoke, running: World, file: Path, tmp_pat
     assert invoke("scale", link, "dmz=3", "--write", "--yes").exit_code == 0
     assert link.is_symlink()
     assert "dmz: {count: 3}" in file.read_text()
+
+
+def test_a_link_to_another_filesystem(
+    invoke: Invoke, running: World, file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What stands beside the link cannot be moved to where it leads: the file is changed there, and nothing is left."""
+    link = tmp_path / "elsewhere" / "link.yml"
+    link.parent.mkdir()
+    link.symlink_to(file)
+    move = Path.replace
+
+    def within(self: Path, target: Path) -> Path:
+        if self.parent != target.parent:
+            raise OSError(errno.EXDEV, "Invalid cross-device link", str(self))
+        return move(self, target)
+
+    monkeypatch.setattr(Path, "replace", within)
+    file.chmod(0o640)
+    result = invoke("scale", link, "dmz=3", "--write", "--yes")
+
+    assert (result.exit_code, link.is_symlink()) == (0, True)
+    assert file.read_text() == INVENTORY.replace("dmz: {count: 2}", "dmz: {count: 3}")
+    assert file.stat().st_mode & 0o777 == 0o640
+    assert sorted(path.name for path in tmp_path.rglob("*")) == ["elsewhere", "link.yml", "prod.yml"]
 
 
 def test_scale_again_goes_on(invoke: Invoke, running: World, file: Path) -> None:

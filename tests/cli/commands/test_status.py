@@ -128,8 +128,8 @@ def test_watch_until_interrupted(invoke: Invoke, running: World, file: Path) -> 
     assert result.stdout.count("NODE") == 1
 
 
-@pytest.mark.parametrize("more", [["-o", "json"], ["--wait", "1m"]])
+@pytest.mark.parametrize("more", [["-o", "json"], ["--wait", "1m"], ["--check"]])
 def test_watch_goes_alone(invoke: Invoke, running: World, file: Path, more: list[str]) -> None:
-    """A stream of pictures is neither one document nor a wait: exit 2."""
+    """A stream of pictures is neither one document, nor a wait, nor an answer: exit 2."""
     assert invoke("status", file, "--watch", *more).exit_code == 2
     assert running.log == []
