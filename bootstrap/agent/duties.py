@@ -10,7 +10,7 @@ from .health import History
 from .local import fingerprint, root_digest
 from .members import proven_gone
 from .metadata import GONE, Machine
-from .nodes import HOLD, INSTANCE, POOL, POOL_KEYS, ZONE, Node
+from .nodes import APPLIED, HOLD, INSTANCE, POOL, POOL_KEYS, ZONE, Node
 from .store import Control
 
 _TOO_MANY = 0.4  # of all nodes: when more look dead, what is broken is rather our view
@@ -64,22 +64,27 @@ def stale_seats(control: Control, nodes: list[Node], machines: Machines) -> dict
 
 
 def markings(control: Control, nodes: list[Node], machines: Machines) -> list[Marking]:
-    """Nodes whose labels are not as the cloud and the inventory say. A newcomer is activated by the same write."""
+    """Nodes whose labels or availability are not as the cloud and the inventory say; a newcomer waits until ready."""
     found = []
     for node in nodes:
         machine = _machine_of(node, machines)
-        if machine is None or machine.state in GONE:
+        if machine is None or machine.state in GONE or (INSTANCE not in node.labels and node.state != "ready"):
             continue
         pool = control["pools"].get(machine.pool, {})
-        wanted = _labels(node, machine, pool.get("labels", {}))
-        newcomer = INSTANCE not in node.labels
-        if newcomer and node.state != "ready":
-            continue
-        waits = newcomer and node.role == "worker" and node.availability == "drain" and HOLD not in node.labels
-        availability = pool.get("availability", "active") if waits else node.availability
+        availability, marks = _availability(node, pool.get("availability", "active"))
+        wanted = {**_labels(node, machine, pool.get("labels", {})), **marks}
         if (wanted, availability) != (node.labels, node.availability):
             found.append(Marking(node, wanted, availability))
     return found
+
+
+def _availability(node: Node, wish: str) -> tuple[str, dict[str, str]]:
+    """What the pool wishes, once for each wish. One that a person changed since is theirs, and is held from then on."""
+    if HOLD in node.labels:
+        return node.availability, {}
+    if node.labels.get(APPLIED) != wish:
+        return wish, {APPLIED: wish}
+    return node.availability, {} if node.availability == wish else {HOLD: "by-hand"}
 
 
 def _machine_of(node: Node, machines: Machines) -> Machine | None:

@@ -8,6 +8,7 @@ from typing import Any, Callable, NamedTuple
 from .engine_api import Engine, EngineError
 
 POOL, ZONE, INSTANCE, HOLD = "bootstrap.pool", "bootstrap.zone", "bootstrap.instance", "bootstrap.hold"
+APPLIED = "bootstrap.availability"  # the availability that the leader gave it last: who differs was changed by hand
 POOL_KEYS = "bootstrap.pool-labels"  # which labels came from the pool, so that they can be taken away again
 _TRIES = 5
 _RUNNING = ("new", "allocated", "pending", "assigned", "accepted", "preparing", "ready", "starting", "running")
@@ -108,6 +109,7 @@ def set_availability(engine: Engine, node_id: str, availability: str, hold: bool
             labels[HOLD] = "true"
         elif hold is False:
             labels.pop(HOLD, None)
+            labels.pop(APPLIED, None)  # the leader gives it again what its pool wishes
 
     change(engine, node_id, edit)
 

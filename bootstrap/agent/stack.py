@@ -19,7 +19,7 @@ _DEADLINE = 300
 
 
 def stacks(engine: Engine) -> list[dict[str, Any]]:
-    """[{"name", "hash", "live"}]: hash is None for stacks that are not ours, live when nobody changed a service."""
+    """[{"name", "ours", "hash", "live"}]: no hash when it was not deployed to its end, live when as we deployed it."""
     records = {one["Spec"]["Labels"][STACK]: one["Spec"]["Labels"] for one in engine.labelled("configs", STACK)}
     specs: dict[str, list[Any]] = {}
     for service in engine.labelled("services", NAMESPACE):
@@ -29,7 +29,7 @@ def stacks(engine: Engine) -> list[dict[str, Any]]:
 
 def _shown(name: str, record: dict[str, str] | None, specs: list[Any]) -> dict[str, Any]:
     live = bool(record and record.get(PRINT)) and record is not None and record[PRINT] == fingerprint(specs)
-    return {"name": name, "hash": (record or {}).get(HASH) or None, "live": live}
+    return {"name": name, "ours": record is not None, "hash": (record or {}).get(HASH) or None, "live": live}
 
 
 def fingerprint(specs: list[Any]) -> str:

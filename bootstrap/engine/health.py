@@ -111,8 +111,8 @@ def availability(facts: Facts) -> Iterator[Problem]:
         pool = facts.cluster.pool(node["pool"])
         if pool is None or node["hold"] or node["availability"] == pool.availability:
             continue
-        message = f"it is {node['availability']}, its pool says {pool.availability}"
-        yield Problem("availability", node["hostname"], message, "the leader sets it within seconds")
+        message = f"it is {node['availability']}, its pool says {pool.availability}; the leader sets it within seconds"
+        yield Problem("availability", node["hostname"], message, "wait, or look at the leader's log")
 
 
 def spread(facts: Facts) -> Iterator[Problem]:

@@ -70,7 +70,7 @@ def existing_stacks(cluster: Cluster, view: View) -> list[SwarmStack]:
             networks=networks,
         )
         for one in view.stacks
-        if one.get("ours", one["hash"] is not None) or one["name"] in wanted
+        if one["ours"] or one["name"] in wanted
     ]
 
 

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from bootstrap.agent import control as rules
+from bootstrap.agent import nodes
 from bootstrap.agent.local import fingerprint
 from tests.agent.fakes import Cluster
 
@@ -54,7 +55,7 @@ def test_newcomers_are_labelled_and_activated(formed: Cluster) -> None:
     assert node["Availability"] == "active"
     assert node["Labels"] == {
         "bootstrap.instance": "i-04", "bootstrap.pool": "web", "bootstrap.zone": "a", "tier": "web",
-        "bootstrap.pool-labels": "tier",
+        "bootstrap.pool-labels": "tier", "bootstrap.availability": "active",
     }  # fmt: skip
 
 
@@ -71,15 +72,39 @@ def test_pool_labels_follow_the_control_object(formed: Cluster) -> None:
     assert labels["mine"] == "1"
 
 
+def test_a_pool_s_new_availability_reaches_its_nodes(formed: Cluster) -> None:
+    """What the file says now is set once on every node of the pool that nobody holds, managers included."""
+    formed.store.control["pools"]["web"]["availability"] = "pause"
+    formed.store.control["pools"]["managers"]["availability"] = "drain"
+    formed.run(20)
+    found = {name: node["Spec"]["Availability"] for name, node in formed.nodes().items()}
+    assert {found["i-04"], found["i-05"]} == {"pause"}
+    assert {found["i-01"], found["i-02"], found["i-03"]} == {"drain"}
+
+
+def test_what_is_taken_back_into_service_gets_its_pool_s_availability(formed: Cluster) -> None:
+    """`activate` ends the hold of a drain by hand; the leader then sets what the pool wishes."""
+    node = formed.hosts["i-04"].engine.node_id
+    nodes.set_availability(formed.leader.engine, node, "drain", hold=True)
+    formed.store.control["pools"]["web"]["availability"] = "pause"
+    formed.run(20)
+    assert formed.nodes()["i-04"]["Spec"]["Availability"] == "drain"
+    nodes.set_availability(formed.leader.engine, node, "active", hold=False)
+    formed.run(20)
+    assert formed.nodes()["i-04"]["Spec"]["Availability"] == "pause"
+    assert "bootstrap.hold" not in formed.nodes()["i-04"]["Spec"]["Labels"]
+
+
 @pytest.mark.parametrize("labels", [{}, {"bootstrap.hold": "true"}])
 def test_drain_by_hand_stays(formed: Cluster, labels: dict[str, str]) -> None:
-    """A node that was once activated and then drained is never activated by the leader."""
+    """A node that was once activated and then drained by hand is held: the leader marks it and never activates it."""
     swarm = formed.world.swarms[formed.control["swarm_id"]]
     spec = swarm.nodes[formed.hosts["i-04"].engine.node_id]["Spec"]
     spec["Availability"] = "drain"
     spec["Labels"].update(labels)
     formed.run(40)
     assert formed.nodes()["i-04"]["Spec"]["Availability"] == "drain"
+    assert "bootstrap.hold" in formed.nodes()["i-04"]["Spec"]["Labels"]
 
 
 def test_label_needs_the_address_too(cluster: Cluster) -> None:

@@ -31,7 +31,7 @@ def test_on_the_leader(cluster: Cluster) -> None:
         "availability": "active", "address": "10.91.0.4", "leader": False, "reachability": None, "engine": "26.1.5",
         "arch": "x86_64", "instance": "i-04",
         "labels": {"bootstrap.pool": "web", "bootstrap.zone": "a", "bootstrap.instance": "i-04", "tier": "web",
-                   "bootstrap.pool-labels": "tier"},
+                   "bootstrap.pool-labels": "tier", "bootstrap.availability": "active"},
     }  # fmt: skip
     assert sum(one["leader"] for one in document["swarm"]["nodes"]) == 1
     assert document["disk"]["total_bytes"] >= document["disk"]["free_bytes"] > 0

@@ -8,9 +8,11 @@ import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import FrameType
 
 import pytest
 
+from bootstrap.cli.signals import Signals
 from bootstrap.remote.runner import Result
 from tests.cli.conftest import Invoke, document
 from tests.cli.fake_session import FakeRunner, FakeSession, World
@@ -26,15 +28,37 @@ class Unstoppable:
         return self.inner.run(argv, stdin=stdin, timeout=timeout)
 
 
+@pytest.fixture
+def noted(monkeypatch: pytest.MonkeyPatch) -> threading.Event:
+    """Set when the main thread has handled a signal: only there handlers run, at its next turn."""
+    event, handle = threading.Event(), Signals._stop
+
+    def stop(signals: Signals, number: int, frame: FrameType | None) -> None:
+        try:
+            handle(signals, number, frame)
+        finally:
+            event.set()
+
+    monkeypatch.setattr(Signals, "_stop", stop)
+    return event
+
+
 def interrupt(number: int) -> None:
     """What a terminal or an init system does."""
     os.kill(os.getpid(), number)
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
-def test_an_interrupted_up_ends_what_runs(invoke: Invoke, world: World, file: Path, number: int, code: int) -> None:
+def test_an_interrupted_up_ends_what_runs(
+    invoke: Invoke, world: World, file: Path, noted: threading.Event, number: int, code: int
+) -> None:
     """The first signal lets what runs end, starts nothing new, says how to go on; then `up` does go on."""
-    world.on["create host/prod-dmz-1"] = lambda: interrupt(number)
+
+    def interrupted() -> None:
+        interrupt(number)
+        assert noted.wait(10)  # the step lasts until the main thread has heard of it
+
+    world.on["create host/prod-dmz-1"] = interrupted
     result = invoke("up", file, "--yes", "--parallel", "1")
 
     assert result.exit_code == code

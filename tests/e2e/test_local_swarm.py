@@ -179,6 +179,24 @@ def test_scale_out_and_in(face: Face) -> None:
     assert len(swarm_says(face, leader(back))) == 5
 
 
+def test_a_drain_by_hand_is_held(face: Face) -> None:
+    """A drain with docker's own command is nobody else's to undo: it is marked as held, no change, and healthy."""
+    node = leader(face.status())
+    face.ssh(node, "docker", "node", "update", "--availability", "drain", "e2e-jobs-1")
+
+    def held() -> bool:
+        return any(one["hold"] for one in face.status()["nodes"])
+
+    eventually("the leader holds it", held, 30)
+    document = face.up()
+    drained = next(one for one in document["nodes"] if one["hostname"] == "e2e-jobs-1")
+    assert (document["healthy"], drained["availability"], drained["hold"]) == (True, "drain", True)
+    assert face.json("plan")["changes"] == []
+
+    face.ssh(node, "docker", "node", "update", "--label-rm", "bootstrap.hold", "--availability", "active", "e2e-jobs-1")
+    assert face.up()["healthy"] is True
+
+
 def test_a_wiped_manager_is_replaced_with_the_same_swarm_id(face: Face) -> None:
     """A manager that loses its disk joins again as a new node of the same swarm; its old seat is cleared."""
     before = face.status()

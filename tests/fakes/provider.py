@@ -96,7 +96,7 @@ class FakeRunner:
             assert not world.stacks, "a network that a stack may use is still in use"
             del world.networks[rest[0]]
         elif verb == "stack-deploy":
-            world.stacks[rest[0]] = {"name": rest[0], "hash": document["hash"], "live": True}
+            world.stacks[rest[0]] = {"name": rest[0], "ours": True, "hash": document["hash"], "live": True}
         elif verb == "stack-remove":
             del world.stacks[rest[0]]
         return {}
