@@ -105,8 +105,9 @@ END_OF_UNIT
   sync "$copy.new" # an empty copy would do nothing, and say that all is well
   mv -f "$copy.new" "$copy"
   systemctl enable --quiet --no-reload bootstrap-prepare.service
-  sync "${copy%/*}"
-  find "$root/etc/systemd/system" -type d -exec sync {} +
+  for folder in "${copy%/*}" "$root/etc/systemd/system" "$root/etc/systemd/system"/*.wants; do
+    [ ! -d "$folder" ] || sync "$folder"
+  done
 }
 
 # patiently COMMAND...: tried again for five minutes while the network or another package tool is in the way. A wrong
