@@ -187,9 +187,10 @@ def _pids(folder: Path) -> Iterator[int]:
 
 def _read_pids(folder: Path) -> list[int]:
     try:
-        return [int(line) for line in (folder / "cgroup.procs").read_text().split()]
+        pids = [int(line) for line in (folder / "cgroup.procs").read_text().split()]
     except OSError:  # removed meanwhile, or a threaded group
         return []
+    return [pid for pid in pids if pid]  # 0 is one of another PID namespace; killing 0 would kill ourselves
 
 
 def _remove(folder: Path) -> bool:

@@ -42,6 +42,18 @@ def _record(cluster: str, uid: str, avoid: Sequence[str]) -> FabricRecord:
     return found
 
 
+def refuse_stranger(cluster: str) -> None:
+    """BootstrapError where a cluster of this name runs whose records are not ours: two would share all that it names."""
+    if not paths.cluster_dir(cluster).exists() and network.namespaces(cluster):
+        raise BootstrapError(
+            f"a cluster of this name runs already, and {paths.root()} knows nothing of it",
+            where=cluster,
+            fix="use another name, or take it down with the BOOTSTRAP_LOCAL_DIR that it was made with; if its folder was"
+            " deleted, make that again and run `bootstrap down`",
+            code="not_ours",
+        )
+
+
 def _new(cluster: str, uid: str, subnet: IPv4Network) -> FabricRecord:
     return FabricRecord(cluster, uid, str(subnet), str(subnet[1]), str(subnet[2]), records.now())
 

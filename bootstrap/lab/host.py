@@ -17,7 +17,7 @@ from bootstrap.lab.state import folder, group, init_of, init_pid, ready, running
 
 __all__ = [
     "Bind", "boot", "create", "destroy", "discard", "folder", "group", "init_pid", "kill", "new_instance", "off",
-    "ready", "running", "wipe",
+    "ready", "running", "stands", "wipe",
 ]  # fmt: skip
 
 UNPLUG = 2.0  # seconds for a power supply to end after its host; a moment is enough
@@ -41,8 +41,16 @@ def create(record: HostRecord) -> None:
     for name in (*DISK, "root"):
         (home / name).mkdir(exist_ok=True)
     _settle(home / "upper" / "etc", record, fabric.gateway)
-    # A disk stays on the image that it was made from, also when a newer program has another recipe.
-    records.write_text(home / "image", str(image.ensure(record.image, _silent)))
+    if not stands(record):
+        records.write_text(home / "image", str(image.ensure(record.image, _silent)))
+
+
+def stands(record: HostRecord) -> bool:
+    """Whether its disk has its image: the one it was made from, also when a newer program has another recipe."""
+    try:
+        return Path((folder(record) / "image").read_text()).is_dir()
+    except FileNotFoundError:
+        return False
 
 
 def _settle(etc: Path, record: HostRecord, resolver: str) -> None:
@@ -67,6 +75,7 @@ def wipe(record: HostRecord) -> HostRecord:
             raise BootstrapError("a host that is on cannot be wiped", where=record.hostname, fix="switch it off first")
         for name in DISK:
             records.remove(folder(record) / name)
+        (folder(record) / "image").unlink(missing_ok=True)  # a new disk stands on today's
         fresh = replace(record, instance=new_instance(), created=records.now())
         create(fresh)
     return fresh
@@ -96,4 +105,6 @@ def discard(cluster: str, hostname: str, address: str | None = None) -> None:
     command.attempt(["ip", "netns", "del", paths.host_namespace(cluster, hostname)])
     if address is not None:
         command.attempt(["ip", "-n", paths.fabric_namespace(cluster), "link", "del", network.port(address)])
-    records.remove(paths.host_dir(cluster, hostname))
+    home = paths.host_dir(cluster, hostname)
+    (home / paths.RECORD).unlink(missing_ok=True)  # first: a disk that is half removed is no host's
+    records.remove(home)

@@ -95,6 +95,7 @@ def _build(wanted: Recipe, target: Path, say: Say, lock: int) -> None:
         building.chmod(0o755)
         _install(wanted, building, say, lock)
         customise(building, wanted)
+        command.run(["sync", "-f", str(building)], timeout=600)  # else a power cut leaves a hollow image
         building.rename(target)
     except BaseException:
         records.remove(building)

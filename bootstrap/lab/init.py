@@ -76,11 +76,17 @@ def enter(boot: dict[str, Any]) -> None:
 
 
 def clean(group: Path) -> None:
-    """Remove the empty control groups that the boot before left."""
+    """Remove what the boot before left: empty control groups, and in cgroup v2 what it passed on to them.
+
+    A v2 group that passes controllers on takes no process: EBUSY.
+    """
     for path, _, _ in os.walk(group, topdown=False):
         if path != str(group):
             with contextlib.suppress(OSError):
                 Path(path).rmdir()
+    passed_on = group / "cgroup.subtree_control"
+    if passed_on.exists():
+        passed_on.write_text(" ".join(f"-{name}" for name in passed_on.read_text().split()))
 
 
 def disks(boot: dict[str, Any], root: Path) -> None:
@@ -98,7 +104,9 @@ def kernel(boot: dict[str, Any], root: Path) -> None:
     """/proc and /sys. Kernel settings belong to the machine and are read-only; those of the network to the host."""
     proc = root / "proc"
     mount("proc", proc, "proc", SAFE)
-    bind(proc / "sys", proc / "sys", read_only=True)
+    for name in ("sys", "sysrq-trigger"):  # `echo c >/proc/sysrq-trigger` would crash the machine, not the host
+        if (proc / name).exists():
+            bind(proc / name, proc / name, read_only=True)
     second = root / "run"  # a second, writable view of the same /proc, only to take its net/ from
     mount("proc", second, "proc", SAFE)
     mount(second / "sys/net", proc / "sys/net", None, BIND)

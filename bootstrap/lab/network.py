@@ -34,13 +34,20 @@ def choose(taken: Iterable[IPv4Network]) -> IPv4Network:
 
 def in_use() -> list[IPv4Network]:
     """The address ranges that this machine has routes to, or addresses in."""
-    return parse_routes(command.run(["ip", "-j", "-4", "route", "show", "table", "all"]))
+    routes = parse_routes(command.run(["ip", "-j", "-4", "route", "show", "table", "all"]))
+    return [*routes, *parse_addresses(command.run(["ip", "-j", "-4", "addr"]))]
 
 
 def parse_routes(text: str) -> list[IPv4Network]:
     """The ranges in the JSON of `ip -j -4 route`; the default route is none."""
     found = [str(route.get("dst", "default")) for route in json.loads(text or "[]")]
     return [IPv4Network(one, strict=False) for one in found if one not in {"default", "0.0.0.0/0"}]
+
+
+def parse_addresses(text: str) -> list[IPv4Network]:
+    """The ranges in the JSON of `ip -j -4 addr`: a link that is down has no route, and may come up again."""
+    found = [one for link in json.loads(text or "[]") for one in link.get("addr_info", ())]
+    return [IPv4Network(f"{one['local']}/{one['prefixlen']}", strict=False) for one in found if "local" in one]
 
 
 def cable(cluster: str) -> str:

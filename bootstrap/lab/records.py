@@ -135,7 +135,7 @@ def write_text(path: Path, text: str) -> None:
 def remove(folder: Path) -> None:
     """Delete a folder and all in it; already gone is success. BootstrapError when something is mounted in it."""
     points = [line.split(" ")[4] for line in Path("/proc/self/mountinfo").read_text().splitlines()]
-    if mounted := [point for point in points if Path(point).is_relative_to(folder)]:
+    if mounted := [point for point in points if Path(point).is_relative_to(folder.resolve())]:
         what = f"it is not deleted, as something is mounted at {mounted[0]}"  # what would be deleted is elsewhere
         raise BootstrapError(what, where=str(folder), fix=f"run `umount -R {mounted[0]}`", code="mounted")
     try:

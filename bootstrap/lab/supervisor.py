@@ -10,6 +10,7 @@ from pathlib import Path
 
 from bootstrap.errors import BootstrapError
 from bootstrap.lab.command import ENVIRONMENT
+from bootstrap.lab.records import write_text
 
 HERE = Path(__file__).parent
 POLL = 0.01  # seconds between two looks at something that takes a tenth of a second
@@ -30,8 +31,13 @@ def detach(argv: Sequence[str], log: Path, environment: Mapping[str, str]) -> No
 
 
 def power(environment: Mapping[str, str], log: Path) -> None:
-    """Start the power supply of a host; `supervisor.sh` says what it wants in its environment."""
-    given = {"PYTHON": sys.executable, "INIT": str(HERE / "init.py"), **environment}
+    """Start the power supply of a host; `supervisor.sh` says what it wants in its environment.
+
+    A host reboots for months: its folder has its own copy of the first process, and no venv is needed to run that.
+    """
+    init = Path(environment["FOLDER"]) / "init.py"
+    write_text(init, (HERE / "init.py").read_text())
+    given = {"PYTHON": str(Path(sys.executable).resolve()), "INIT": str(init), **environment}
     detach(["sh", str(HERE / "supervisor.sh")], log, given)
 
 

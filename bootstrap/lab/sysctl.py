@@ -15,6 +15,7 @@ from bootstrap.lab import command, paths, records
 SETTINGS = Path("/proc/sys")
 INOTIFY = "fs.inotify.max_user_instances"
 FORWARD = "net.ipv4.ip_forward"
+BOOT = "kernel.random.boot_id"  # in the same file: in which boot of the machine they were changed
 PLENTY = 8192
 BASE, EACH = 40, 10  # inotify instances: of the machine itself, and of one host (7 measured, more while it boots)
 
@@ -56,17 +57,17 @@ def change(name: str, value: str) -> None:
         return
     remembered = load()
     # Written first: a run that is killed between the two leaves a setting that can be put back.
-    records.write(_file(), {**remembered, name: remembered.get(name, before)})
+    records.write(_file(), {**remembered, name: remembered.get(name, before), BOOT: read(BOOT)})
     _set(name, value)
 
 
 def load() -> dict[str, str]:
-    """What the changed settings were before, by name."""
+    """What the changed settings were before, by name. A restart of the machine has put them back, whoever set them."""
     try:
         found: dict[str, str] = json.loads(_file().read_text())
     except FileNotFoundError:
         return {}
-    return found
+    return found if found.pop(BOOT, read(BOOT)) == read(BOOT) else {}
 
 
 def put_back() -> None:

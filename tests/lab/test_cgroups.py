@@ -73,6 +73,15 @@ def test_processes_are_found_at_any_depth(trees: dict[str, Path]) -> None:
     assert Group("prod", "prod-web-11").pids() == set()
 
 
+def test_a_process_that_we_cannot_see_is_never_killed(trees: dict[str, Path]) -> None:
+    """cgroup v2 shows one of another PID namespace as 0, and kill(0) would end this very run."""
+    group = Group("prod", "prod-web-1")
+    group.make()
+    (trees["unified"] / "bootstrap/prod/prod-web-1/inside/cgroup.procs").write_text("0\n7\n")
+
+    assert group.pids() == {7}
+
+
 def test_an_empty_group_is_removed_and_no_other(trees: dict[str, Path]) -> None:
     """`prod` goes level by level; `prod-eu` beside it stays."""
     for cluster in ("prod", "prod-eu"):

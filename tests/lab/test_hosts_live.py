@@ -261,5 +261,4 @@ def test_hosts_outlive_the_run_that_started_them(live: Live) -> None:
         assert not [
             fd for fd in Path(f"/proc/{pid}/fd").iterdir() if str(fd.readlink()).startswith(("/dev/pts", "/dev/tty"))
         ]
-        assert Path(f"/proc/{pid}/cwd").readlink().is_relative_to("/")
         assert str(Path(f"/proc/{pid}/cwd").readlink()) in {"/", *(str(host.folder(one)) for one in live.hosts)}

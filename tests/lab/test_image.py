@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from bootstrap.errors import BootstrapError, UsageError
-from bootstrap.lab import image, paths
+from bootstrap.lab import command, image, paths
 from bootstrap.lab.recipe import MASKED, RECIPES, Recipe, recipe
 
 Install = Callable[[Recipe, Path, image.Say, int], None]
@@ -36,9 +36,16 @@ def installs(wanted: Recipe, folder: Path, say: image.Say, lock: int) -> None:
 
 
 @pytest.fixture
-def install(monkeypatch: pytest.MonkeyPatch) -> Callable[[Install], None]:
+def synced() -> list[tuple[list[str], bool]]:
+    """The commands that were run, and whether the folder they name was there then."""
+    return []
+
+
+@pytest.fixture
+def install(monkeypatch: pytest.MonkeyPatch, synced: list[tuple[list[str], bool]]) -> Callable[[Install], None]:
     def use(what: Install) -> None:
         monkeypatch.setattr(image, "_install", what)
+        monkeypatch.setattr(command, "run", lambda argv, timeout: synced.append((argv, Path(argv[-1]).is_dir())))
 
     use(installs)
     return use
@@ -56,6 +63,18 @@ def test_an_image_is_built_once(install: Callable[[Install], None], cache: Path)
 
     assert image.ensure("debian-13", said.append) == first == cache / f"debian-13-{recipe('debian-13').digest}"
     assert not said
+
+
+def test_an_image_that_counts_is_on_the_disk(
+    install: Callable[[Install], None], cache: Path, synced: list[tuple[list[str], bool]]
+) -> None:
+    """It is synced under its building's name: a power cut never leaves an image with empty files, kept for ever."""
+    image.ensure("debian-13", lambda line: None)
+
+    ((argv, there),) = synced
+    assert argv[:2] == ["sync", "-f"]
+    assert Path(argv[2]).name.startswith(".debian-13.building-")
+    assert there
 
 
 def test_a_host_finds_nothing_that_all_hosts_would_share(install: Callable[[Install], None]) -> None:

@@ -72,3 +72,11 @@ def test_clusters_and_hosts_have_names_of_their_own() -> None:
     assert network.cable("prod") != network.cable("prod-eu")
     assert network.port("10.91.1.11") != network.port("10.91.11.1")
     assert network.mac("10.91.0.11") == "02:00:0a:5b:00:0b"
+
+
+def test_the_address_of_a_link_that_is_down_counts() -> None:
+    """It has no route now, but it may come up again."""
+    told = json.dumps([{"ifname": "tun0", "addr_info": [{"local": "10.91.3.4", "prefixlen": 16}]}, {}])
+
+    assert network.parse_addresses(told) == [IPv4Network("10.91.0.0/16")]
+    assert network.parse_addresses("") == []

@@ -80,6 +80,14 @@ def test_removing_what_is_gone_is_success(tmp_path: Path) -> None:
     assert records.load_hosts(folder) == []
 
 
+def test_a_mount_is_seen_through_a_symbolic_link(tmp_path: Path) -> None:
+    """The kernel names a mount by its real path: what is mounted is never deleted, however the folder is named."""
+    (tmp_path / "link").symlink_to("/")
+
+    with pytest.raises(BootstrapError, match="mounted"):
+        records.remove(tmp_path / "link" / "proc")
+
+
 def test_now_is_utc_to_the_second() -> None:
     """`created` sorts as text."""
     assert len(records.now()) == len("2026-01-01T00:00:00Z")

@@ -18,6 +18,8 @@ def kernel(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (settings / "net/ipv4").mkdir(parents=True)
     (settings / "fs/inotify/max_user_instances").write_text("128\n")
     (settings / "net/ipv4/ip_forward").write_text("0\n")
+    (settings / "kernel/random").mkdir(parents=True)
+    (settings / "kernel/random/boot_id").write_text("first\n")
     monkeypatch.setattr(sysctl, "SETTINGS", settings)
     monkeypatch.setattr(paths, "NAMESPACES", tmp_path / "netns")
     monkeypatch.setenv("BOOTSTRAP_LOCAL_DIR", str(tmp_path / "local"))
@@ -82,6 +84,18 @@ def test_a_machine_that_forwards_already_goes_on_doing_so(kernel: Path) -> None:
     assert sysctl.read(sysctl.FORWARD) == "1"
 
 
+def test_what_was_before_a_restart_of_the_machine_is_not_put_back(kernel: Path) -> None:
+    """Since the restart the machine's own Docker may have set it: that is no change of ours to undo."""
+    sysctl.change(sysctl.FORWARD, "1")
+    (kernel / "kernel/random/boot_id").write_text("second\n")
+
+    sysctl.change(sysctl.FORWARD, "1")
+    sysctl.put_back()
+
+    assert sysctl.read(sysctl.FORWARD) == "1"
+    assert not (paths.root() / "sysctl.json").exists()
+
+
 def test_the_old_value_is_written_down_before_the_change() -> None:
     """A run that dies between the two leaves a setting that can be put back."""
     writes: list[dict[str, str]] = []
@@ -95,5 +109,5 @@ def test_the_old_value_is_written_down_before_the_change() -> None:
         with pytest.raises(BootstrapError, match="Read-only") as caught:
             sysctl.change(sysctl.FORWARD, "1")
 
-    assert writes == [{sysctl.FORWARD: "0"}]
+    assert writes == [{sysctl.FORWARD: "0", sysctl.BOOT: "first"}]
     assert "sysctl -w net.ipv4.ip_forward=1" in caught.value.fix

@@ -56,6 +56,7 @@ def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Machine:
     """A machine whose hosts are switches."""
     one = Machine()
     monkeypatch.setenv("BOOTSTRAP_LOCAL_DIR", str(tmp_path / "local"))
+    monkeypatch.setattr(paths, "NAMESPACES", tmp_path / "netns")
     monkeypatch.setattr(fabric, "create", one.create_fabric)
     monkeypatch.setattr(fabric, "start", one.fabrics.add)
     monkeypatch.setattr(fabric, "running", lambda name: name in one.fabrics)
@@ -186,12 +187,37 @@ def test_a_half_made_host_is_made(machine: Machine) -> None:
     one = provider()
     up(one)
     machine.discard("prod", "prod-web-2")
-    records.write_text(paths.host_dir("prod", "prod-web-2") / "user-data", "x")
+    records.write_text(paths.host_dir("prod", "prod-web-2") / "upper" / "half", "x")
 
     assert shown(plan_of(one)) == {("update", "host/prod-web-2")}
     up(one)
     assert not plan_of(one)
+    assert not (paths.host_dir("prod", "prod-web-2") / "upper").exists(), "it starts with an empty disk"
     assert "prod-web-2" in machine.on
+
+
+def test_a_host_whose_image_is_there_builds_none(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A newer program has other recipes: switching on what was made by an older one needs no mirror."""
+    one = provider()
+    up(one)
+    monkeypatch.setattr(image, "ensure", lambda name, say: pytest.fail("built"))
+    records.write_text(paths.host_dir("prod", "prod-web-2") / "image", str(paths.root()))
+    machine.on.discard("prod-web-2")
+
+    up(one)
+
+    assert "prod-web-2" in machine.on
+
+
+def test_a_name_that_another_folder_s_cluster_has_is_refused(machine: Machine) -> None:
+    """Two of one name would share namespaces, control groups and cable; nothing is made, so `down` ends nothing."""
+    (paths.NAMESPACES / "bs-prod.fabric").mkdir(parents=True)
+
+    with pytest.raises(FailedTogether) as caught:
+        up(provider())
+
+    assert caught.value.code == "not_ours"
+    assert not paths.cluster_dir("prod").exists()
 
 
 def test_a_failed_boot_is_told_and_the_next_up_goes_on(machine: Machine) -> None:

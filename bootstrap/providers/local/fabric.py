@@ -23,6 +23,7 @@ class Fabric(Resource):
 
     def create(self) -> None:
         """Choose a free address range, make the namespace and start the services."""
+        fabric.refuse_stranger(self.name)
         folder = paths.cluster_dir(self.name)
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         fabric.create(self.name, secrets.token_hex(8), self.avoid)

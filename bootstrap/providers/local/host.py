@@ -68,14 +68,15 @@ class WantedHost(LocalHost):
         switch_on(address.claim(self.cluster, self._record), self.say)
 
     def update(self, old: LocalHost) -> None:
-        """Switch it on again, with the disk that it has; one that was half made is made."""
+        """Switch it on again, with the disk that it has; one that was half made, or half removed, is made anew."""
         del old
         record = records.load_host(paths.cluster_dir(self.cluster), self.name)
         if record is None:
-            self.create()
-        else:
+            host.discard(self.cluster, self.name)
+            return self.create()
+        if not host.stands(record):
             self._build(record.image)
-            switch_on(record, self.say)
+        return switch_on(record, self.say)
 
     def _build(self, name: str) -> None:
         with BUILDING:

@@ -1,0 +1,99 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from bootstrap.lab import cgroups, command, host, image, init, paths, records, supervisor
+from bootstrap.remote.runner import Result
+from tests.lab.folders import WORKER, cluster
+
+
+@pytest.fixture
+def disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The folder of a host that is off, on a machine without control groups; the image of today is `new`."""
+    monkeypatch.setenv("BOOTSTRAP_LOCAL_DIR", str(tmp_path / "local"))
+    monkeypatch.setattr(cgroups, "hierarchies", list)
+    monkeypatch.setattr(command, "attempt", lambda argv: Result(0))
+    monkeypatch.setattr(image, "ensure", lambda name, say: tmp_path / "new")
+    cluster(tmp_path / "local/prod")
+    host.create(WORKER)
+    return host.folder(WORKER)
+
+
+def test_a_disk_stays_on_the_image_that_it_was_made_from(disk: Path, tmp_path: Path) -> None:
+    """A newer program has another recipe: an upper layer on another lower one is no file system."""
+    (tmp_path / "old").mkdir()
+    (disk / "image").write_text(str(tmp_path / "old"))
+
+    host.create(WORKER)
+
+    assert (disk / "image").read_text() == str(tmp_path / "old")
+
+
+def test_a_disk_whose_image_is_gone_or_wiped_stands_on_today_s(disk: Path, tmp_path: Path) -> None:
+    """A cache may be emptied, and a new disk needs no old image."""
+    (disk / "image").write_text(str(tmp_path / "gone"))
+    host.create(WORKER)
+    assert (disk / "image").read_text() == str(tmp_path / "new")
+
+    (tmp_path / "old").mkdir()
+    (disk / "image").write_text(str(tmp_path / "old"))
+    host.wipe(WORKER)
+    assert (disk / "image").read_text() == str(tmp_path / "new")
+
+
+def test_a_half_removed_host_is_none(disk: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Killed while its disk is deleted, the record is gone already: nobody boots what is left of it."""
+
+    def killed(folder: Path) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(records, "remove", killed)
+    with pytest.raises(KeyboardInterrupt):
+        host.destroy(WORKER)
+
+    assert (disk / "upper").is_dir()
+    assert records.load_host(paths.cluster_dir("prod"), WORKER.hostname) is None
+
+
+def test_a_host_needs_neither_checkout_nor_venv_to_reboot(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its power supply runs the host's own copy of the first process, by the interpreter below the venv."""
+    given: dict[str, str] = {}
+    monkeypatch.setattr(supervisor, "detach", lambda argv, log, environment: given.update(environment))
+
+    supervisor.power({"FOLDER": str(tmp_path)}, tmp_path / "console.log")
+
+    assert given["INIT"] == str(tmp_path / "init.py")
+    assert (tmp_path / "init.py").read_text() == Path(init.__file__).read_text()
+    assert not Path(given["PYTHON"]).is_symlink()
+
+
+def test_a_reboot_can_enter_a_v2_group_that_passed_controllers_on(tmp_path: Path) -> None:
+    """systemd enables controllers for its slices; until they are off, the group takes no process (EBUSY)."""
+    (tmp_path / "system.slice/docker.service").mkdir(parents=True)
+    (tmp_path / "cgroup.subtree_control").write_text("cpu memory pids\n")
+
+    init.clean(tmp_path)
+
+    assert (tmp_path / "cgroup.subtree_control").read_text() == "-cpu -memory -pids"
+    assert not (tmp_path / "system.slice").exists()
+    init.clean(tmp_path / "a-v1-group")
+
+
+def test_what_would_crash_the_machine_is_read_only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`echo c >/proc/sysrq-trigger` is how people crash a host; here it would be everybody's kernel."""
+    proc = tmp_path / "proc"
+    (proc / "sys").mkdir(parents=True)
+    (proc / "sysrq-trigger").touch()
+    mounts: list[tuple[Path, int]] = []
+    monkeypatch.setattr(
+        init, "mount", lambda source, target, kind=None, flags=0, data=None: mounts.append((target, flags))
+    )
+    monkeypatch.setattr(init, "call", lambda *arguments: None)
+    monkeypatch.setattr(init, "control_groups", lambda target, unified: None)
+
+    init.kernel({"disk": str(tmp_path), "unified": False}, tmp_path)
+
+    shut = {target.relative_to(proc).as_posix() for target, flags in mounts if flags & init.REMOUNT}
+    assert shut == {"sys", "sysrq-trigger", "sys/kernel/random/boot_id"}
