@@ -91,10 +91,15 @@ def _guarded_chain() -> str:
     """The chain to add rules to where the machine drops what it forwards, as Docker makes it do; "" elsewhere."""
     if not command.available("iptables"):
         return ""
-    if command.attempt(["iptables", "-w", "-S", "DOCKER-USER"]).code == 0:
+    if docker_lives_here():
         return "DOCKER-USER"
     policy = command.attempt(["iptables", "-w", "-S", "FORWARD"]).stdout
     return "FORWARD" if "-P FORWARD DROP" in policy else ""
+
+
+def docker_lives_here() -> bool:
+    """Whether an engine of the machine's own manages its firewall; it then needs `ip_forward` as well."""
+    return command.available("iptables") and command.attempt(["iptables", "-w", "-S", "DOCKER-USER"]).code == 0
 
 
 def _has(name: str, chain: str, rule: list[str]) -> bool:

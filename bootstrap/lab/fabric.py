@@ -100,7 +100,7 @@ def destroy(cluster: str) -> None:
         cgroups.remove_cluster(cluster)
         for name in FILES:
             (folder / name).unlink(missing_ok=True)
-        sysctl.put_back()
+        sysctl.put_back(keep={sysctl.FORWARD} if egress.docker_lives_here() else ())
     for empty in (folder / "hosts", folder):
         with suppress(OSError):
             empty.rmdir()

@@ -49,6 +49,7 @@ def ensure(name: str, say: Say) -> Path:
     if target.is_dir():
         return target
     paths.images().mkdir(parents=True, exist_ok=True)
+    paths.images().chmod(0o700)  # old setuid programs lie in there
     with _locked(name, say) as lock:
         if not target.is_dir():
             _build(recipe(name), target, say, lock)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import fcntl
 import json
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -70,13 +70,14 @@ def load() -> dict[str, str]:
     return found if found.pop(BOOT, read(BOOT)) == read(BOOT) else {}
 
 
-def put_back() -> None:
-    """Give every changed setting its old value when no cluster is left. Call it with the lock held."""
+def put_back(keep: Collection[str] = ()) -> None:
+    """Give every changed setting but those in `keep` its old value when no cluster is left. Call it with the lock held."""
     # A fabric without a record here is of a cluster in another BOOTSTRAP_LOCAL_DIR, which needs them as well.
     if paths.clusters() or any(paths.NAMESPACES.glob(f"{paths.PREFIX}*.fabric")):
         return
     for name, value in load().items():
-        _set(name, value)
+        if name not in keep:
+            _set(name, value)
     _file().unlink(missing_ok=True)
     _leave_namespaces()
 

@@ -111,3 +111,13 @@ def test_the_old_value_is_written_down_before_the_change() -> None:
 
     assert writes == [{sysctl.FORWARD: "0", sysctl.BOOT: "first"}]
     assert "sysctl -w net.ipv4.ip_forward=1" in caught.value.fix
+
+
+def test_what_somebody_else_needs_by_now_is_kept() -> None:
+    """An engine of the machine's own that came after us needs `ip_forward`: it is not put back under it."""
+    with sysctl.locked():
+        sysctl.change(sysctl.FORWARD, "1")
+        sysctl.put_back(keep={sysctl.FORWARD})
+
+    assert sysctl.read(sysctl.FORWARD) == "1"
+    assert sysctl.load() == {}
