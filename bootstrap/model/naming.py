@@ -4,11 +4,8 @@ from __future__ import annotations
 
 import hashlib
 
-TAG_CLUSTER = "bootstrap:cluster"
-TAG_UID = "bootstrap:uid"
 LABEL_POOL = "bootstrap.pool"
 LABEL_ZONE = "bootstrap.zone"
-LABEL_INSTANCE = "bootstrap.instance"
 LABEL_HOLD = "bootstrap.hold"
 
 

@@ -16,7 +16,7 @@ from rich.text import Text
 
 from bootstrap.cli.run import Run
 from bootstrap.cli.show import words
-from bootstrap.cli.show.progress import STOPPING
+from bootstrap.cli.show.words import STOPPING
 from bootstrap.engine.events import ChangeDone, ChangeFailed, ChangeSkipped, ChangeStarted, Event, NodeProgress
 from bootstrap.model.resource import Change
 

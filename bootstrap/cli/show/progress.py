@@ -13,8 +13,6 @@ from bootstrap.cli.show import words
 from bootstrap.cli.show.stream import Stream
 from bootstrap.engine.events import ChangeFailed, ChangeSkipped, ChangeStarted, Event, NodeProgress
 
-STOPPING = "stopping; what runs will end (once more: at once)"
-
 
 class View(Protocol):
     """Something that shows events while it is entered."""
@@ -61,7 +59,7 @@ class Lines:
     def stopping(self) -> None:
         """Write past all buffers: the handler may have interrupted a write."""
         if self._run.log_format == "text":
-            os.write(_stderr(), f"{STOPPING}\n".encode())
+            os.write(_stderr(), f"{words.STOPPING}\n".encode())
 
 
 class Progress:

@@ -7,6 +7,7 @@ from typing import Any
 from bootstrap.engine.events import ChangeDone, ChangeFailed, ChangeSkipped, ChangeStarted, Event, NodeProgress, Note
 from bootstrap.model.resource import Action, Change
 
+STOPPING = "stopping; what runs will end (once more: at once)"
 DONE = {
     Action.CREATE: "created",
     Action.UPDATE: "updated",

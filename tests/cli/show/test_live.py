@@ -6,7 +6,7 @@ from rich.console import Console
 
 from bootstrap.cli.run import Run
 from bootstrap.cli.show.live import Live
-from bootstrap.cli.show.progress import STOPPING
+from bootstrap.cli.show.words import STOPPING
 from bootstrap.engine.events import ChangeDone, ChangeFailed, ChangeSkipped, ChangeStarted, NodeProgress, Note
 from bootstrap.errors import BootstrapError
 from bootstrap.model.resource import Action, Change
