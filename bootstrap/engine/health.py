@@ -10,7 +10,7 @@ from bootstrap.model.cluster import Cluster
 from bootstrap.model.resource import Plan
 from bootstrap.swarm.view import Silence, View
 
-DISK_FREE_SHARE = 0.10  # below this a manager's raft log is at risk (reliability: the guard counts it unhealthy)
+DISK_FREE_SHARE = 0.10  # below this a manager's raft log is at risk
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,7 @@ class Problem:
 
 @dataclass(frozen=True)
 class Facts:
-    """Everything a check may look at; `document` is CONTRACT's status as far as it is filled."""
+    """Everything a check may look at; `document` is the status document as far as it is filled."""
 
     cluster: Cluster
     document: dict[str, Any]

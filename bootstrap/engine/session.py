@@ -83,7 +83,7 @@ class Session:
         return wait_healthy(self.status, self.provider.instances, timeout, self.clock)
 
     def status(self) -> dict[str, Any]:
-        """CONTRACT's status document."""
+        """The status document (docs/output.md)."""
         control = self.provider.control()
         view = observe(self.provider) if control else Silence()
         drift = Plan(self.cluster.name)

@@ -1,4 +1,4 @@
-"""CONTRACT's status document, put together from what the provider, the store and one manager say."""
+"""The status document that scripts read (docs/output.md), put together from what the provider, the store and one manager say."""
 
 from __future__ import annotations
 

@@ -17,7 +17,12 @@ from bootstrap.lab import paths, records
 from bootstrap.model.cluster import Cluster
 from bootstrap.model.resource import Resource
 
-TIMERS = {"stable": 10, "dead": 20, "settle": 20, "takeover": 30}  # seconds; the lab's (DESIGN: production is slower)
+TIMERS = {
+    "stable": 10,
+    "dead": 20,
+    "settle": 20,
+    "takeover": 30,
+}  # seconds; short ones: on one machine nothing is far away
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from tests.cli.fake_session import Thing, World
 
 
 def test_plan_as_json(invoke: Invoke, world: World, file: Path) -> None:
-    """The document has CONTRACT's shape, and nothing was changed or locked."""
+    """The document has the shape that scripts rely on, and nothing was changed or locked."""
     found = document(invoke("plan", file, "-o", "json"))
 
     assert set(found) == {"cluster", "changes", "outdated", "unknown"}
