@@ -94,6 +94,12 @@ def lines(error: BootstrapError) -> Iterator[str]:
         yield f"hint: {error.fix}"
 
 
+def last_word(run: Run) -> str:
+    """What is said when a second signal ends the process: a signal handler writes it."""
+    told = lines(_translated(KeyboardInterrupt(), run))
+    return "".join(f"{run.line(line, level='error')}\n" for line in told)
+
+
 def _translated(error: BaseException, run: Run) -> BootstrapError:
     """Any exception as one of ours."""
     if isinstance(error, KeyboardInterrupt | InterruptedRun):

@@ -78,6 +78,7 @@ def execute(argv: Sequence[str], run: Run | None = None) -> int:
         return _complete(os.environ[COMPLETE])
     with Signals() as signals:
         run.signals = signals
+        signals.last_word = lambda: errors.last_word(run)
         try:
             return _invoke(argv, run)
         except BrokenPipeError:

@@ -122,14 +122,19 @@ class Run:
         """A line for the user, on stderr; `facts` stand beside it with `--log-format json`."""
         if self.quiet and level in {"info", "warning"}:
             return
-        text = redact(text)
-        if self.log_format == "json":
-            now = datetime.now(UTC).isoformat(timespec="milliseconds")
-            text = json.dumps({"time": now, "level": level, "message": click.unstyle(text), **facts})
+        text = self.line(text, level=level, **facts)
         if self.writer is not None:
             self.writer(text)
         else:
             click.echo(text, err=True, color=self.colour(err=True))
+
+    def line(self, text: str, *, level: str = "info", **facts: Any) -> str:
+        """The text as a line of stderr: without secrets, and in the form that was asked for."""
+        text = redact(text)
+        if self.log_format != "json":
+            return text
+        now = datetime.now(UTC).isoformat(timespec="milliseconds")
+        return json.dumps({"time": now, "level": level, "message": click.unstyle(text), **facts})
 
     def need_consent(self) -> None:
         """Before anything is contacted: without a terminal there must be `--yes`."""

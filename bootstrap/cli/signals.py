@@ -7,7 +7,7 @@ import signal
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from types import FrameType, TracebackType
 from typing import Self
 
@@ -23,6 +23,7 @@ class Signals:
     def __init__(self) -> None:
         self.received: int | None = None
         self.on_stop: Callable[[], None] | None = None
+        self.last_word: Callable[[], str] | None = None  # told on stderr before the process ends; the same holds
         self._held = False
         self._before: dict[int, object] = {}
 
@@ -63,7 +64,7 @@ class Signals:
     def _stop(self, number: int, _frame: FrameType | None) -> None:
         """The first time raise, so that what runs can end; the second time end the process here."""
         if self.received is not None:
-            _show_cursor()
+            _leave(self.last_word() if self.last_word is not None else "")
             os._exit(128 + number)
         self.received = number
         if self.on_stop is not None:
@@ -72,7 +73,10 @@ class Signals:
             raise KeyboardInterrupt
 
 
-def _show_cursor() -> None:
-    """Progress may have hidden it, and nobody else can bring it back any more."""
-    if sys.__stderr__ is not None and sys.__stderr__.isatty():
-        os.write(sys.__stderr__.fileno(), b"\x1b[?25h\n")
+def _leave(text: str) -> None:
+    """Say it past all buffers. Progress may have hidden the cursor and left a line: nobody else can mend that any more."""
+    if sys.__stderr__ is None:
+        return
+    mend = "\r\x1b[2K\x1b[?25h" if sys.__stderr__.isatty() else ""
+    with suppress(OSError):  # whoever read it is gone: all the more reason to end
+        os.write(sys.__stderr__.fileno(), (mend + text).encode())

@@ -38,6 +38,7 @@ class Facts:
     view: View | Silence
     drift: Plan  # what `up` would change inside the swarm
     stopped: tuple[str, ...] = ()  # hostnames of machines that are off
+    machines: int = 0  # how many there are, on or off
 
     @property
     def up(self) -> str:
@@ -53,6 +54,9 @@ class Facts:
 
 def problems(facts: Facts) -> list[Problem]:
     """Every problem; a cluster that was never made, or whose managers do not answer, has just that one."""
+    if facts.control is None and facts.machines:
+        fix = f"bootstrap down {facts.cluster.path or 'FILE'}, then bootstrap up"
+        return [Problem("control_lost", None, "its machines exist, but their control object is gone", fix)]
     if facts.control is None:
         return [Problem("no_cluster", None, "there is no such cluster yet", facts.up)]
     if isinstance(facts.view, Silence) or facts.control.get("phase") != "FORMED":
@@ -87,7 +91,7 @@ def sizes(facts: Facts) -> Iterator[Problem]:
         if have < wanted:
             yield Problem("pool_short", None, f"pool {pool} has {have} of {wanted} nodes", facts.up)
         elif have > wanted:
-            yield Problem("pool_long", None, f"pool {pool} has {have} nodes, {wanted} are wanted", facts.up)
+            yield Problem("pool_long", None, f"pool {pool} has {have} nodes instead of {wanted}", facts.up)
 
 
 def readiness(facts: Facts) -> Iterator[Problem]:
@@ -99,8 +103,11 @@ def readiness(facts: Facts) -> Iterator[Problem]:
         elif not node["instance"] and node["state"] == "ready":
             message = f"node {node['id']} at {node['address']} is no machine of this cluster"
             yield Problem("stranger", node["hostname"], message, f"remove it: `docker node rm --force {node['id']}`")
-        elif node["state"] != "ready":
-            yield Problem("node_not_ready", node["hostname"], f"its engine is {node['state']}", facts.up)
+        elif node["state"] != "ready" and node["hostname"] not in facts.stopped:
+            fix = f"look at `bootstrap logs {facts.cluster.path or 'FILE'} {node['hostname']}`; on it: `systemctl start docker`"
+            yield Problem(
+                "node_not_ready", node["hostname"], f"its engine is {node['state']} (node {node['id'][:12]})", fix
+            )
         elif node["role"] == "manager" and node["reachability"] != "reachable":
             yield Problem("manager_unreachable", node["hostname"], "the other managers cannot reach it", facts.up)
 

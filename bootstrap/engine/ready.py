@@ -6,11 +6,12 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from bootstrap.engine.clock import Clock
-from bootstrap.engine.events import Event, NodeProgress
+from bootstrap.engine.events import Event, NodeProgress, Note
 from bootstrap.errors import BootstrapError
 from bootstrap.providers.base import Instance, Provider
 from bootstrap.swarm.view import Silence, View, observe
 
+PATIENCE = 15.0  # seconds: a first boot takes as long, and is no problem
 POLL = 1.0  # seconds; a poll costs a manager about 0.1 s of one core
 
 
@@ -21,6 +22,15 @@ class Progress:
         self._clock = clock
         self._start = clock.now()
         self._told: dict[str, str] = {}
+        self._why = ""
+
+    def why(self, problems: Sequence[dict[str, Any]]) -> Iterator[Note]:
+        """What is waited for, once the machines have had time to boot: the first problem, when it is another one."""
+        first = next(iter(problems), None)
+        text = f"waiting: {first['node'] or 'the cluster'}: {first['message']}" if first else ""
+        if text and text != self._why and self._clock.now() - self._start >= PATIENCE:
+            self._why = text
+            yield Note(text)
 
     def of(self, steps: dict[str, str]) -> Iterator[NodeProgress]:
         """Events for the nodes whose step is another than last time."""
@@ -61,6 +71,7 @@ def wait_healthy(
         yield from progress.of(_steps(machines, document))
         if document["healthy"]:
             return
+        yield from progress.why(document["problems"])
         if clock.now() >= deadline:
             raise _unhealthy(document, timeout)
         clock.sleep(POLL)

@@ -46,7 +46,9 @@ def status_document(
         "last_backup": None,
     }
     stopped = tuple(one.hostname for one in instances if one.state == "stopped")
-    facts = Facts(cluster, document, dict(sizes), dict(control) if control else None, view, drift, stopped)
+    facts = Facts(
+        cluster, document, dict(sizes), dict(control) if control else None, view, drift, stopped, len(instances)
+    )
     found = problems(facts)
     document["problems"] = [one.as_json() for one in found]
     document["healthy"] = not found

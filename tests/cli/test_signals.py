@@ -112,9 +112,9 @@ def test_the_handlers_are_given_back(invoke: Invoke, file: Path) -> None:
 
 
 def test_the_second_signal_ends_at_once(
-    invoke: Invoke, world: World, file: Path, monkeypatch: pytest.MonkeyPatch
+    invoke: Invoke, world: World, file: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    """Asked twice, the process ends in the handler itself."""
+    """Asked twice, the process ends in the handler itself, with the way to go on."""
 
     class EndedError(BaseException):
         pass
@@ -129,11 +129,15 @@ def test_the_second_signal_ends_at_once(
             interrupt(signal.SIGTERM)
 
     monkeypatch.setattr(os, "_exit", ended)
-    world.on["look"] = twice
+    world.on["lock up 0"] = twice
 
-    with pytest.raises(EndedError) as caught:
-        invoke("status", file)
+    with (tmp_path / "stderr").open("w") as screen:
+        monkeypatch.setattr(sys, "__stderr__", screen)
+        with pytest.raises(EndedError) as caught:
+            invoke("up", file, "--yes")
     assert caught.value.args == (143,)
+    told = (tmp_path / "stderr").read_text()
+    assert told == f"error: interrupted\nhint: `bootstrap up {file}` goes on from here\n"
 
 
 @pytest.mark.parametrize("stoppable", [True, False])

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from bootstrap.engine.events import NodeProgress
+from bootstrap.engine.events import NodeProgress, Note
 from bootstrap.engine.session import Session
 from bootstrap.errors import BootstrapError, FailedTogether
 from bootstrap.model.cluster import Cluster, Network, Size, Stack
@@ -235,6 +235,44 @@ def test_a_lost_quorum_is_told_as_it_is() -> None:
     assert document["quorum"] == {"managers": 3, "reachable": 0, "needed": 2, "can_lose": 0}
     assert document["unjoined"] == []
     assert [problem["code"] for problem in document["problems"]] == ["no_quorum"]
+
+
+def test_a_lost_control_object_is_not_no_cluster() -> None:
+    """Machines without their control object: `status` does not call that "no cluster yet"."""
+    world = World()
+    one = session(FULL, world)
+    up(one)
+    world.control = None
+
+    assert [problem["code"] for problem in one.status()["problems"]] == ["control_lost"]
+
+
+def test_waiting_says_for_what() -> None:
+    """After the time of a first boot the first problem is told, once."""
+    world = World()
+    one = session(FULL, world)
+    up(one)
+    world.nodes["prod-web-1"]["state"] = "down"
+    clock = FakeClock()
+    again = Session(FULL, FakeProvider(FULL, world), clock)
+    heard = []
+    for event in again.wait_healthy(60):
+        if isinstance(event, Note):
+            heard.append(event.text)
+            assert clock.now() >= 15
+            world.nodes["prod-web-1"]["state"] = "ready"
+    assert heard == ["waiting: prod-web-1: its engine is down (node n-prod-web-1)"]
+
+
+def test_a_machine_that_is_off_is_one_problem() -> None:
+    """Its engine is down as well, which needs no telling."""
+    world = World()
+    one = session(FULL, world)
+    up(one)
+    stop(world, "prod-web-1")
+    world.nodes["prod-web-1"]["state"] = "down"
+
+    assert [problem["code"] for problem in one.status()["problems"]] == ["machine_stopped"]
 
 
 def test_another_swarm_s_answer_is_no_answer() -> None:

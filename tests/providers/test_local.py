@@ -6,6 +6,7 @@ import json
 import stat
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -248,6 +249,31 @@ def test_a_size_set_by_scale_stays(machine: Machine) -> None:
     states = {instance.hostname: instance.state for instance in one.instances()}
     assert states["prod-web-1"] == "running"
     assert states["prod-web-2"] == states["prod-web-3"] == "terminating"
+
+
+def test_an_empty_pool_stays_empty(machine: Machine) -> None:
+    """A pool scaled to 0 keeps that size: nothing to do, nothing missing; a zone without a manager likewise."""
+    one = provider(cluster(pool("web", Size(0, 6, 1)), managers=1))
+    up(one)
+    assert not plan_of(one), "two zones have no manager"
+
+    one.set_size("web", 0)
+    up(one)
+
+    assert not plan_of(one)
+    assert one.sizes() == {"managers": 1, "web": 0}
+    assert "prod-web-1" not in machine.on
+
+
+def test_another_memory_limit_is_outdated(machine: Machine) -> None:
+    """A running host keeps its limit, and `status` says so."""
+    up(provider())
+    assert list(provider().outdated()) == []
+
+    bigger = provider(replace(MADE, settings=SimpleNamespace(memory=2 << 30)))
+
+    assert len(list(bigger.outdated())) == 5
+    assert not plan_of(bigger)
 
 
 def test_a_dropped_pool_s_hosts_know_that_they_go(machine: Machine) -> None:

@@ -10,6 +10,7 @@ from bootstrap import inventory
 from bootstrap.cli.options import file_argument, option, verb
 from bootstrap.cli.run import Run
 from bootstrap.errors import BootstrapError
+from bootstrap.inventory.problem import LATER
 from bootstrap.inventory.providers import NAMES
 
 
@@ -33,4 +34,9 @@ def command(run: Run, file: Path, provider: str) -> None:
     except OSError as error:
         reason = error.strerror or str(error)
         raise BootstrapError(f"cannot write: {reason}", where=str(file), fix="check the path", code="E001") from None
-    run.emit({"file": str(file), "provider": provider}, f"{file} is written; next: bootstrap up {file}")
+    run.emit({"file": str(file), "provider": provider}, f"{file} is written; next: bootstrap {_next(file)} {file}")
+
+
+def _next(file: Path) -> str:
+    """The command that takes the new file: `up` refuses a provider that is not built yet."""
+    return "validate" if any(one.code == LATER for one in inventory.read(file).problems) else "up"

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import shlex
+from pathlib import Path
+
 import click
 
 from bootstrap.cli.nodes import find, shell_words
 from bootstrap.cli.options import after_dashes, file_and, verb, words_argument
 from bootstrap.cli.run import Run
+from bootstrap.errors import UsageError
 
 
 @verb(passes=True, epilog="CMD stands after --: bootstrap ssh prod.yml prod-web-1 -- docker ps")
@@ -17,6 +21,7 @@ def command(run: Run, words: tuple[str, ...]) -> int:
 
     NODE is a hostname, a node id or its beginning, or an instance id. With a command after -- its exit code is ours.
     """
+    _not_a_command(words)
     file, node = file_and(words, "NODE")
     argv = shell_words(after_dashes())
     if run.json and not argv:
@@ -30,3 +35,11 @@ def command(run: Run, words: tuple[str, ...]) -> int:
     answer = {"node": instance.hostname, "code": result.code, "stdout": result.stdout, "stderr": result.stderr}
     run.emit(answer, "")
     return result.code
+
+
+def _not_a_command(words: tuple[str, ...]) -> None:
+    """`ssh NODE CMD` is what ssh(1) takes; here the first of two words is a file, and this one cannot be meant as one."""
+    if len(words) != 2 or after_dashes() or words[0].endswith((".yml", ".yaml")) or Path(words[0]).exists():
+        return
+    fix = f"a command for the node goes after --: bootstrap ssh {words[0]} -- {shlex.quote(words[1])}"
+    raise UsageError("there is no such file", where=words[0], fix=fix)

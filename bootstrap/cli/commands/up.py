@@ -14,14 +14,14 @@ from bootstrap.errors import BootstrapError
 
 @verb()
 @file_argument()
-@option("--roll", is_flag=True, help="Also replace what is outdated, one machine at a time.")
+@option("--roll", is_flag=True, hidden=True, help="Also replace what is outdated, one machine at a time.")
 @option("--no-wait", is_flag=True, help="Do not wait until the cluster is healthy.")
 @click.pass_obj
 def command(run: Run, file: Path, roll: bool, no_wait: bool) -> None:
     """Make the cluster as the file says.
 
     Plans, asks, applies, and waits until every node is in service. Running it again goes on where it stopped;
-    nothing to do is a success. Running machines are never replaced unless --roll is given.
+    nothing to do is a success. Running machines are never replaced.
     """
     if roll:
         fix = "run `bootstrap up` without --roll: `bootstrap plan` lists what is outdated, and it keeps running"

@@ -37,6 +37,19 @@ class Machine:
         return bool(LAST & self.steps.keys())
 
 
+class _Screen(Screen):
+    """A screen that can be written above."""
+
+    def above(self, line: RenderableType) -> None:
+        """The line, and the picture anew below it.
+
+        Under the lock of the thread that draws: between measuring the old picture and writing, nobody may draw another.
+        Else more rows are erased than there are, and these are finished lines.
+        """
+        with self._lock:
+            self.console.print(line)
+
+
 class Live:
     """Shows the events on a terminal; what ended scrolls away above, what runs stays below with its time."""
 
@@ -50,7 +63,11 @@ class Live:
         self._machines: dict[str, Machine] = {}
         self._stopping = False
         self._spinner = Spinner("line")
-        self._screen = Screen(
+        self._screen = self._new_screen()
+
+    def _new_screen(self) -> _Screen:
+        """One for each time the picture is up: a used one would erase its last picture again, and lines in its place."""
+        return _Screen(
             console=self._console,
             get_renderable=self._picture,
             refresh_per_second=8,
@@ -60,13 +77,14 @@ class Live:
         )  # fmt: skip - what others write to stdout is data and stays whole
 
     def __enter__(self) -> Self:
-        self._screen.start()
+        self._screen = self._new_screen()
         self._run.writer = self._write
+        self._screen.start()
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
-        self._run.writer = None
         self._screen.stop()
+        self._run.writer = None
         if error is not None:
             self.finish()
 
@@ -82,11 +100,11 @@ class Live:
                 self._running[event.change.resource.key] = (event.change, self._clock())
             case ChangeDone() | ChangeFailed() | ChangeSkipped():
                 self._running.pop(event.change.resource.key, None)
-                self._console.print(_ended(event))
+                self._screen.above(_ended(event))
             case NodeProgress():
                 self._machines.setdefault(event.hostname, Machine()).steps[event.step] = event.elapsed
             case _:
-                self._console.print(Text(words.line(event)))  # as text: a bracket is no markup
+                self._screen.above(Text(words.line(event)))  # as text: a bracket is no markup
 
     def stopping(self) -> None:
         """Take note; the picture shows it the next time it is drawn."""
@@ -94,7 +112,7 @@ class Live:
 
     def _write(self, text: str) -> None:
         """A line of somebody else, above the picture."""
-        self._console.print(Text.from_ansi(text))
+        self._screen.above(Text.from_ansi(text))
 
     def _picture(self) -> RenderableType:
         """Everything that is not over yet. Drawn by a thread of its own: it reads copies."""
@@ -102,9 +120,9 @@ class Live:
         if self._machines:
             parts.append(self._nodes())
         self._spinner.update(text=Text(f"{self._clock() - self._began:.0f} s"))
-        parts.append(self._spinner)
         if self._stopping:
             parts.append(Text(STOPPING, style="yellow"))
+        parts.append(self._spinner)  # the last line: a second signal wipes it
         return Group(*parts)
 
     def _changes(self) -> Iterator[Text]:

@@ -113,11 +113,18 @@ def _fields(change: Change, *, every: bool) -> Iterator[str]:
 
 
 def _parts(field: FieldChange) -> Iterator[tuple[str, Any, Any]]:
-    """The field itself, or the parts of a mapping that differ."""
+    """The field itself, or the leaves of a mapping that differ, however deep."""
     old, new = plain(field.old), plain(field.new)
-    if not (isinstance(old, dict) and isinstance(new, dict)):
-        yield field.name, old, new
+    yield from list(_leaves(field.name, old, new)) or [(field.name, old, new)]
+
+
+def _leaves(name: str, old: Any, new: Any) -> Iterator[tuple[str, Any, Any]]:
+    """`pools.web.labels.tier`, its old and its new value; a mapping that comes or goes is told by its leaves."""
+    pair = (old, new)
+    if not (any(isinstance(one, dict) for one in pair) and all(one is None or isinstance(one, dict) for one in pair)):
+        if old != new:
+            yield name, old, new
         return
-    for key in sorted({*old, *new}):
-        if old.get(key) != new.get(key):
-            yield f"{field.name}.{key}", old.get(key), new.get(key)
+    before, after = old or {}, new or {}
+    for key in sorted({*before, *after}):
+        yield from _leaves(f"{name}.{key}", before.get(key), after.get(key))

@@ -11,7 +11,9 @@ from typing import Any, Protocol, Self
 from bootstrap.cli.run import Run
 from bootstrap.cli.show import words
 from bootstrap.cli.show.stream import Stream
-from bootstrap.engine.events import ChangeFailed, ChangeSkipped, ChangeStarted, Event, NodeProgress
+from bootstrap.engine.events import ChangeFailed, ChangeSkipped, ChangeStarted, Event, NodeProgress, Note
+
+AGAIN = 60.0  # seconds until the same note is news again: two that take turns would flood
 
 
 class View(Protocol):
@@ -73,6 +75,7 @@ class Progress:
         self._view = _view(run)
         self._began = run.clock()
         self._told: dict[str, str] = {}
+        self._noted: dict[str, float] = {}
 
     def __enter__(self) -> Self:
         self._view.__enter__()
@@ -111,12 +114,22 @@ class Progress:
 
     def _show(self, event: Event) -> None:
         """Show it, unless it was shown before."""
+        if isinstance(event, Note) and not self._news(event):
+            return
         if isinstance(event, NodeProgress):
             if self._told.get(event.hostname) == event.step:
                 return
             self._told[event.hostname] = event.step
             event = NodeProgress(event.hostname, event.step, self._run.clock() - self._began)
         self._view.show(event)
+
+    def _news(self, note: Note) -> bool:
+        """Whether that was not said lately."""
+        now = self._run.clock()
+        if now - self._noted.get(note.text, -AGAIN) < AGAIN:
+            return False
+        self._noted[note.text] = now
+        return True
 
 
 def _view(run: Run) -> View:

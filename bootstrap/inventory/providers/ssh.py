@@ -116,7 +116,6 @@ class Ssh(InventoryProvider):
 # yaml-language-server: $schema=./bootstrap.schema.json
 # A swarm on hosts that are already there. They need sshd, systemd and Python 3.9; nothing else.
 # Not in this version yet: this file is checked (W080 says so) and rendered, `up` refuses it.
-#   bootstrap doctor FILE   can every host be reached, and is it fit?
 #   bootstrap up FILE       make it, or bring it to what this file says
 #   bootstrap status FILE   is it healthy?
 version: 1

@@ -54,6 +54,7 @@ def emptied(wanted: Iterable[GroupRecord], recorded: Iterable[GroupRecord]) -> l
     return [replace(group, size=0) for group in recorded if group.name not in names]
 
 
-def forgotten(record: GroupRecord, hosts: Iterable[HostRecord]) -> bool:
-    """An emptied group whose last host is gone: its record is a trace that `down` removes with the folder."""
-    return record.size == 0 and all(host.group != record.name for host in hosts)
+def standing(recorded: Iterable[GroupRecord], hosts: Iterable[HostRecord], wanted: Iterable[str]) -> list[GroupRecord]:
+    """The groups that count. One that the file dropped and that lost its last host does not: `down` removes its trace."""
+    names = set(wanted) | {host.group for host in hosts}
+    return [group for group in recorded if group.size or group.name in names]

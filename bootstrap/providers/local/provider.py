@@ -17,7 +17,7 @@ from bootstrap.model.resource import Outdated, Resource
 from bootstrap.providers.base import Instance, LockInfo
 from bootstrap.providers.local import access, control, layout, lock
 from bootstrap.providers.local.fabric import Fabric, existing_fabric
-from bootstrap.providers.local.group import as_resource, emptied, forgotten
+from bootstrap.providers.local.group import as_resource, emptied, standing
 from bootstrap.providers.local.host import STORE, WantedHost, found
 from bootstrap.providers.local.look import look
 from bootstrap.providers.local.readable import readable
@@ -83,6 +83,8 @@ class LocalProvider:
                 yield Outdated(record.hostname, "its user-data is not what the inventory gives now")
             elif record.image != (pool.image or DEFAULT_IMAGE):
                 yield Outdated(record.hostname, f"its image is {record.image}, the inventory says {pool.image}")
+            elif record.memory != self._memory:
+                yield Outdated(record.hostname, "its memory limit is not what the inventory says now")
 
     def instances(self) -> Sequence[Instance]:
         """Every host, sorted by hostname."""
@@ -135,6 +137,10 @@ class LocalProvider:
         record = records.load_host(self._folder, hostname)
         return record is not None and host.running(record)
 
+    @property
+    def _memory(self) -> int:
+        return getattr(self.cluster.settings, "memory", None) or DEFAULT_MEMORY
+
     def _wanted_groups(self) -> list[GroupRecord]:
         recorded = {group.name: group.size for group in self._groups()}
         return layout.wanted_groups(self.cluster, recorded)
@@ -146,7 +152,7 @@ class LocalProvider:
     def _groups(self) -> list[GroupRecord]:
         hosts = readable(records.load_hosts, self._folder) or []
         groups = readable(records.load_groups, self._folder) or []
-        return [group for group in groups if not forgotten(group, hosts)]
+        return standing(groups, hosts, (group.name for group in layout.wanted_groups(self.cluster, {})))
 
     def _host(self, slot: layout.Slot, script: str) -> WantedHost:
         record = records.load_host(self._folder, slot.hostname)
@@ -159,7 +165,7 @@ class LocalProvider:
             group=slot.group,
             slot=slot,
             image=slot.pool.image or DEFAULT_IMAGE,
-            memory=getattr(self.cluster.settings, "memory", None) or DEFAULT_MEMORY,
+            memory=self._memory,
             script=script,
             say=self.say,
         )

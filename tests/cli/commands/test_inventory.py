@@ -18,6 +18,7 @@ def test_a_starter_validates(invoke: Invoke, tmp_path: Path, provider: str) -> N
     made = invoke("init", "--provider", provider, path)
 
     assert made.exit_code == 0
+    assert f"next: bootstrap {'up' if provider == 'local' else 'validate'} {path}" in made.stdout
     assert f"provider: {provider}" in path.read_text()
     checked = invoke("validate", path)
     told = [one for one in checked.stderr.splitlines() if "warning[W080]: provider: " not in one]

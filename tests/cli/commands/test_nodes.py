@@ -138,6 +138,15 @@ def test_nobody_of_that_name(invoke: Invoke, running: World, file: Path) -> None
     assert "prod-managers-1" in result.stderr
 
 
+def test_ssh_with_a_command_but_no_dashes(invoke: Invoke, world: World) -> None:
+    """Who types it as for ssh(1) is told where the command goes, exit 2."""
+    result = invoke("ssh", "prod-web-1", "docker ps")
+
+    assert result.exit_code == 2
+    assert "bootstrap ssh prod-web-1 -- 'docker ps'" in result.stderr
+    assert world.log == []
+
+
 def test_ssh_as_json(invoke: Invoke, running: World, file: Path) -> None:
     """A command's end is a document; a shell has none."""
     running.answers["prod-web-1"] = Result(3, "out\n", "err\n")

@@ -166,6 +166,7 @@ def test_roll_is_not_built(invoke: Invoke, world: World, file: Path) -> None:
     assert "not built yet" in result.stderr
     assert "hint:" in result.stderr
     assert world.log == []
+    assert "--roll" not in invoke("up", "--help").stdout
 
 
 @pytest.mark.parametrize(("answers", "code"), [("y\nn\n", 1), ("y\ny\n", 0)])

@@ -76,3 +76,14 @@ def test_values_are_short() -> None:
     assert short(["a"]) == '["a"]'
     assert len(short("x" * 300)) == 48
     assert cut("prod-managers-ap-northeast-2a-1", 16) == "prod-ma..st-2a-1"
+
+
+def test_nested_mappings_are_told_by_their_leaves() -> None:
+    """However deep: only what differs, by its dotted name; a mapping that comes or goes too; an empty one as itself."""
+    old = {"web": {"labels": {"tier": "web"}, "availability": "active"}, "old": {"labels": {}, "size": 1}}
+    new = {"web": {"labels": {"tier": "front"}, "availability": "active"}}
+    host = Thing("prod", world=WORLD)
+    fields = (FieldChange("pools", old, new), FieldChange("timers", None, {}))
+    lines = [line.strip() for line in drawn(Plan("prod", (Change(Action.UPDATE, host, host, fields),))).splitlines()]
+
+    assert lines[1:4] == ["pools.old.size: 1 -> none", "pools.web.labels.tier: web -> front", "timers: none -> {}"]
