@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import click
 
 from bootstrap import inventory
-from bootstrap.cli.options import file_argument, option, verb
+from bootstrap.cli.options import FILE_DEFAULT, file_argument, option, verb
 from bootstrap.cli.run import Run
 from bootstrap.errors import BootstrapError
 from bootstrap.inventory.problem import LATER
 from bootstrap.inventory.providers import NAMES
+
+CLUSTER_NAME = re.compile(r"[a-z]([a-z0-9-]{0,30}[a-z0-9])?")  # as the inventory asks
 
 
 @verb()
@@ -22,9 +25,10 @@ from bootstrap.inventory.providers import NAMES
 def command(run: Run, file: Path, provider: str) -> None:
     """Write a starter inventory.
 
-    It validates as it stands and says in comments what else there is. A file that is there already is kept.
+    It validates as it stands and says in comments what else there is. The cluster is named after the file: `prod.yml`
+    makes `prod`. A file that is there already is kept.
     """
-    text = inventory.starter(provider)
+    text = _named(inventory.starter(provider), file.stem)
     try:
         with file.open("x", encoding="utf-8") as new:
             new.write(text)
@@ -35,6 +39,13 @@ def command(run: Run, file: Path, provider: str) -> None:
         reason = error.strerror or str(error)
         raise BootstrapError(f"cannot write: {reason}", where=str(file), fix="check the path", code="E001") from None
     run.emit({"file": str(file), "provider": provider}, f"{file} is written; next: bootstrap {_next(file)} {file}")
+
+
+def _named(text: str, name: str) -> str:
+    """The starter for a cluster of that name, where it can be one: two people's starters must not be one cluster."""
+    if not CLUSTER_NAME.fullmatch(name) or name == FILE_DEFAULT.removesuffix(".yml"):
+        return text
+    return re.sub(r"^cluster: \S+", f"cluster: {name}", text, count=1, flags=re.MULTILINE)
 
 
 def _next(file: Path) -> str:

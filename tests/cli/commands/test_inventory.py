@@ -25,6 +25,17 @@ def test_a_starter_validates(invoke: Invoke, tmp_path: Path, provider: str) -> N
     assert (checked.exit_code, checked.stdout, told) == (0, f"{path}: valid\n", [])
 
 
+@pytest.mark.parametrize(
+    ("name", "cluster"), [("shop.yml", "shop"), ("Shop 1.yml", "local"), ("bootstrap.yml", "local")]
+)
+def test_a_starter_is_named_after_its_file(invoke: Invoke, tmp_path: Path, name: str, cluster: str) -> None:
+    """Two people's starters on one machine are two clusters; a name that cannot be one leaves the example's."""
+    invoke("init", tmp_path / name)
+
+    assert f"\ncluster: {cluster} " in (tmp_path / name).read_text()
+    assert invoke("validate", tmp_path / name).exit_code == 0
+
+
 def test_init_keeps_what_is_there(invoke: Invoke, file: Path) -> None:
     """A file that exists is never written over: exit 1."""
     before = file.read_text()
