@@ -7,7 +7,8 @@ ARGS     ?=
 SEED     ?= 1
 
 # mmdebstrap and the keyring make the hosts' image; the rest is for their networks, namespaces and keys.
-PACKAGES := ca-certificates debian-archive-keyring iproute2 mmdebstrap nftables openssh-client procps python3-venv util-linux
+# curl and gnupg are the tests': another client of our services, and keys for a repository of packages.
+PACKAGES := ca-certificates curl debian-archive-keyring gnupg iproute2 mmdebstrap nftables openssh-client procps python3-venv util-linux
 
 # Root where root is needed, and nowhere else. The caller's own settings go along.
 KEEP     := BOOTSTRAP_CACHE_DIR,BOOTSTRAP_LOCAL_DIR,PYTHONDONTWRITEBYTECODE,http_proxy,https_proxy,no_proxy,HTTP_PROXY,HTTPS_PROXY,NO_PROXY
