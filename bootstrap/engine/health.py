@@ -43,7 +43,17 @@ class Facts:
     @property
     def up(self) -> str:
         """The command that mends most things."""
-        return f"bootstrap up {self.cluster.path or 'FILE'}"
+        return f"bootstrap up {self.file}"
+
+    @property
+    def down(self) -> str:
+        """The command that ends what cannot be mended."""
+        return f"bootstrap down {self.file}"
+
+    @property
+    def file(self) -> str:
+        """The inventory, as it stands in commands."""
+        return str(self.cluster.path or "FILE")
 
     @property
     def nodes(self) -> list[dict[str, Any]]:
@@ -55,7 +65,7 @@ class Facts:
 def problems(facts: Facts) -> list[Problem]:
     """Every problem; a cluster that was never made, or whose managers do not answer, has just that one."""
     if facts.control is None and facts.machines:
-        fix = f"bootstrap down {facts.cluster.path or 'FILE'}, then bootstrap up"
+        fix = f"{facts.down}, then bootstrap up"
         return [Problem("control_lost", None, "its machines exist, but their control object is gone", fix)]
     if facts.control is None:
         return [Problem("no_cluster", None, "there is no such cluster yet", facts.up)]
@@ -68,11 +78,10 @@ def silent(facts: Facts) -> Iterator[Problem]:
     """Still forming, going, or a lost quorum."""
     phase = (facts.control or {}).get("phase")
     if phase == "FORMED":
-        fix = f"see `bootstrap logs {facts.cluster.path or 'FILE'} NODE`; start the managers that are off: {facts.up}"
+        fix = f"see `bootstrap logs {facts.file} NODE`; start the managers that are off: {facts.up}"
         yield Problem("no_quorum", None, f"no manager answers with a quorum ({facts.view})", fix)
     elif phase == "DESTROYED":
-        fix = f"bootstrap down {facts.cluster.path or 'FILE'}"
-        yield Problem("going", None, "a `down` of it began and did not end", fix)
+        yield Problem("going", None, "a `down` of it began and did not end", facts.down)
     else:
         yield Problem("forming", None, f"the swarm is not formed yet ({phase})", facts.up)
     yield from machines_off(facts)
@@ -104,7 +113,7 @@ def readiness(facts: Facts) -> Iterator[Problem]:
             message = f"node {node['id']} at {node['address']} is no machine of this cluster"
             yield Problem("stranger", node["hostname"], message, f"remove it: `docker node rm --force {node['id']}`")
         elif node["state"] != "ready" and node["hostname"] not in facts.stopped:
-            fix = f"look at `bootstrap logs {facts.cluster.path or 'FILE'} {node['hostname']}`; on it: `systemctl start docker`"
+            fix = f"look at `bootstrap logs {facts.file} {node['hostname']}`; on it: `systemctl start docker`"
             yield Problem(
                 "node_not_ready", node["hostname"], f"its engine is {node['state']} (node {node['id'][:12]})", fix
             )

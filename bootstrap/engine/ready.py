@@ -45,14 +45,15 @@ def wait_formed(provider: Provider, timeout: float, clock: Clock) -> Iterator[Ev
     progress = Progress(clock)
     deadline = clock.now() + timeout
     while True:
-        yield from progress.of({one.hostname: one.step for one in provider.instances()})
-        phase = (provider.control() or {}).get("phase")
-        view = observe(provider) if phase == "FORMED" else Silence()
+        control, machines = provider.control(), provider.instances()
+        yield from progress.of({one.hostname: one.step for one in machines})
+        phase = (control or {}).get("phase")
+        view = observe(provider, control, machines) if phase == "FORMED" else Silence()
         if isinstance(view, View):
             return
         if clock.now() >= deadline:
             what = f"no manager answered within {timeout:.0f} s (control object: {phase}; {view})"
-            raise _late(what, provider.instances())
+            raise _late(what, machines)
         clock.sleep(POLL)
 
 

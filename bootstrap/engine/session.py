@@ -44,11 +44,13 @@ class Session:
 
     def plan_up(self) -> Plan:
         """What `up` would do. What lives inside the swarm is `unknown` while no manager answers."""
-        self._must_not_be_going()
+        control = self.provider.control()
+        self._must_not_be_going(control)
         desired, existing = list(self.provider.desired()), list(self.provider.existing())
-        hosts = leaving(desired, existing, self.provider.instances())
+        instances = self.provider.instances()
+        hosts = leaving(desired, existing, instances)
         refuse_moves(desired, existing, hosts)
-        view = observe(self.provider, leaving=hosts) if existing else Silence()
+        view = observe(self.provider, control, instances, leaving=hosts) if existing else Silence()
         if isinstance(view, View):
             desired += self._swarm_desired(view)
             existing += self._swarm_existing(view, hosts)
@@ -84,14 +86,14 @@ class Session:
 
     def status(self) -> dict[str, Any]:
         """The status document (docs/output.md)."""
-        control = self.provider.control()
-        view = observe(self.provider) if control else Silence()
+        control, instances = self.provider.control(), self.provider.instances()
+        view = observe(self.provider, control, instances) if control else Silence()
         drift = Plan(self.cluster.name)
         if isinstance(view, View):
             drift = diff(self.cluster.name, self._swarm_desired(view), self._swarm_existing(view, {}))
         return status_document(
             self.cluster,
-            instances=self.provider.instances(),
+            instances=instances,
             sizes=self.provider.sizes(),
             control=control,
             view=view,
@@ -123,8 +125,8 @@ class Session:
         """Hold the cluster's operator lock."""
         return self.provider.locked(what, timeout=timeout)
 
-    def _must_not_be_going(self) -> None:
-        if (self.provider.control() or {}).get("phase") == "DESTROYED":
+    def _must_not_be_going(self, control: Mapping[str, Any] | None) -> None:
+        if (control or {}).get("phase") == "DESTROYED":
             raise BootstrapError(
                 "a `down` of this cluster began and did not end",
                 where=self.cluster.name,

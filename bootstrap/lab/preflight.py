@@ -52,18 +52,18 @@ def check(hosts: int, images: Iterable[str]) -> None:
 def check_root() -> None:
     """BootstrapError where hosts can neither be made nor looked at: not Linux, or not root."""
     if sys.platform != "linux":
-        raise _error(f"hosts need Linux and this is {sys.platform}", "use a Linux machine or VM", "not_linux")
+        raise _not_linux(sys.platform)
     if os.geteuid() != 0:
-        raise _error("hosts need root: namespaces, mounts and bridges", "run it with `sudo -E`", "not_root")
+        raise _not_root()
 
 
 def problems(facts: Facts, hosts: int) -> Iterator[BootstrapError]:
     """One error for each thing that is in the way of so many hosts."""
     if facts.platform != "linux":
-        yield _error(f"hosts need Linux and this is {facts.platform}", "use a Linux machine or VM", "not_linux")
+        yield _not_linux(facts.platform)
         return  # every other fact is about Linux
     if not facts.root:
-        yield _error("hosts need root: namespaces, mounts and bridges", "run it with `sudo -E`", "not_root")
+        yield _not_root()
     yield from (command.missing(tool) for tool in facts.missing_tools)
     for name in facts.missing_kernel:
         yield _error(f"the kernel has no {name}", f"run `modprobe {name}`, or use another kernel", "kernel")
@@ -84,6 +84,14 @@ def _sizes(facts: Facts, hosts: int) -> Iterator[BootstrapError]:
     if not facts.inotify_writable and facts.inotify < sysctl.needed(hosts):
         what = f"{hosts} hosts need {sysctl.INOTIFY}={sysctl.needed(hosts)}, it is {facts.inotify} and read-only here"
         yield _error(what, f"set it on the machine: `sysctl -w {sysctl.INOTIFY}={sysctl.PLENTY}`", "inotify")
+
+
+def _not_linux(platform: str) -> BootstrapError:
+    return _error(f"hosts need Linux and this is {platform}", "use a Linux machine or VM", "not_linux")
+
+
+def _not_root() -> BootstrapError:
+    return _error("hosts need root: namespaces, mounts and bridges", "run it with `sudo -E`", "not_root")
 
 
 def _error(what: str, fix: str, code: str) -> BootstrapError:

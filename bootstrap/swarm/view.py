@@ -49,14 +49,20 @@ class Silence:
         return "; ".join(f"{name}: {why}" for name, why in sorted(self.reasons.items())) or "no manager is running"
 
 
-def observe(provider: Provider, *, leaving: Collection[str] = ()) -> View | Silence:
+def observe(
+    provider: Provider,
+    control: Mapping[str, Any] | None,
+    instances: Iterable[Instance],
+    *,
+    leaving: Collection[str] = (),
+) -> View | Silence:
     """Ask the running managers until one has a quorum; those on hosts in `leaving` only as the last resort.
 
-    An answer about another swarm than the published one is no answer: it may be an orphan, or a cut-off half.
+    `control` and `instances` are the provider's, as read just now. An answer about another swarm than the published
+    one is no answer: it may be an orphan, or a cut-off half.
     """
-    control = provider.control() or {}
-    asked = [Agent(provider.runner(one), one.hostname) for one in managers(provider.instances(), leaving)]
-    return first_answer(asked, swarm_id=control.get("swarm_id"))
+    asked = [Agent(provider.runner(one), one.hostname) for one in managers(instances, leaving)]
+    return first_answer(asked, swarm_id=(control or {}).get("swarm_id"))
 
 
 def managers(instances: Iterable[Instance], leaving: Collection[str] = ()) -> list[Instance]:

@@ -31,16 +31,16 @@ class Thing(Resource):
     image: str = "debian-13"
     labels: Mapping[str, str] = field(default_factory=dict)
     engine: str = "26.1.5"
-    pool: str = field(default="", kw_only=True, compare=False)  # of what is wanted; what is found does not know it
+    pool: str = field(default="", kw_only=True, compare=False)
     world: World = field(kw_only=True, compare=False, repr=False)
 
     def create(self) -> None:
         self.world.touch(f"create {self.key}")
-        self.world.things[self.key] = replace(self, pool="")
+        self.world.things[self.key] = self
 
     def update(self, old: Thing) -> None:
         self.world.touch(f"update {self.key}")
-        self.world.things[self.key] = replace(self, pool="")
+        self.world.things[self.key] = self
 
     def delete(self) -> None:
         self.world.touch(f"delete {self.key}")

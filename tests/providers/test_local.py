@@ -18,6 +18,7 @@ from bootstrap.lab.records import FabricRecord, HostRecord
 from bootstrap.model.cluster import Cluster, Size
 from bootstrap.model.resource import Plan
 from bootstrap.providers.local import access
+from bootstrap.providers.local.host import LocalHost
 from bootstrap.providers.local.provider import LocalProvider
 from tests.fakes.cluster import cluster, pool
 
@@ -233,6 +234,17 @@ def test_a_failed_boot_is_told_and_the_next_up_goes_on(machine: Machine) -> None
     machine.no_boot = set()
     up(one)
     assert not plan_of(one)
+
+
+def test_what_is_found_knows_its_pool(machine: Machine) -> None:
+    """`scale` picks its changes by pool, also those that take a machine away."""
+    one = provider()
+    up(one)
+
+    found = {each.name: each.pool for each in one.existing() if isinstance(each, LocalHost)}
+
+    assert found["prod-web-1"] == "web"
+    assert found["prod-managers-a-1"] == "managers"
 
 
 def test_a_size_set_by_scale_stays(machine: Machine) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Set
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,7 +16,7 @@ from bootstrap.cli.show.progress import Progress
 from bootstrap.errors import UsageError
 from bootstrap.inventory import InvalidInventory
 from bootstrap.model.cluster import Pool
-from bootstrap.model.resource import Plan, Resource
+from bootstrap.model.resource import Plan
 
 
 @verb()
@@ -80,14 +79,7 @@ def _resize(run: Run, session: Session, pool: Pool, size: int, *, wait: bool) ->
 def _of_pool(session: Session, pool: str) -> Plan:
     """What `up` would do to this pool now: also what a scale before this one began and did not end."""
     plan = session.plan_up()
-    machines = {one.hostname for one in session.instances() if one.pool == pool}
-    return Plan(plan.cluster, tuple(one for one in plan.changes if _belongs(one.resource, pool, machines)))
-
-
-def _belongs(resource: Resource, pool: str, machines: Set[str]) -> bool:
-    """Whether it says so itself, or is one of the pool's machines: what was found need not know its pool."""
-    named = resource.kind in {"host", "node"} and resource.name in machines
-    return named or getattr(resource, "pool", None) == pool
+    return Plan(plan.cluster, tuple(one for one in plan.changes if getattr(one.resource, "pool", None) == pool))
 
 
 def _write(run: Run, file: Path, pool: Pool, size: int, *, wait: bool) -> None:
