@@ -1,0 +1,1 @@
+"""What `benchmarks/swarm.py` is made of."""
