@@ -113,6 +113,16 @@ class Group:
             elif "freezer" in tree.controllers:
                 _write(self._folder(tree) / "freezer.state", "FROZEN" if frozen else "THAWED")
 
+    def frozen(self) -> bool:
+        """Whether it is stopped from running. False where there is none."""
+        for tree in hierarchies():
+            if not tree.unified and "freezer" not in tree.controllers:
+                continue
+            state = self._folder(tree) / ("cgroup.freeze" if tree.unified else "freezer.state")
+            with contextlib.suppress(OSError):
+                return state.read_text().strip() in {"1", "FROZEN", "FREEZING"}
+        return False
+
     def destroy(self, timeout: float = 10.0) -> None:
         """Kill all in it and remove it; BootstrapError when something still lives after `timeout` seconds."""
         self._kill(timeout)

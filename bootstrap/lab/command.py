@@ -14,9 +14,12 @@ PACKAGES = {
     "ip": "iproute2",
     "nft": "nftables",
     "iptables": "iptables",
+    "mkfs.ext4": "e2fsprogs",
+    "e2fsck": "e2fsprogs",
     "mmdebstrap": "mmdebstrap",
     "unshare": "util-linux",
     "nsenter": "util-linux",
+    "setpriv": "util-linux",
     "setsid": "util-linux",
 }
 ENVIRONMENT = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C.UTF-8"}

@@ -8,14 +8,15 @@ from contextlib import suppress
 from ipaddress import IPv4Network
 from pathlib import Path
 
+from bootstrap.checkpoint import reach
 from bootstrap.errors import BootstrapError
-from bootstrap.lab import cgroups, egress, host, network, paths, records, supervisor, sysctl
+from bootstrap.lab import cgroups, egress, host, network, partition, paths, records, supervisor, sysctl
 from bootstrap.lab.records import FabricRecord
 
 PACKAGE_ROOT = Path(__file__).parents[2]  # where `bootstrap` is imported from, also when it is not installed
 SERVICES = "services"  # the control group of the services; a host's name begins with its cluster's and a hyphen
 START = 10.0  # seconds
-FILES = ("services.pid", "services.ready", "services.log", "fabric.json")
+FILES = ("services.pid", "services.ready", "services.log", partition.FILE, "fabric.json")
 
 
 def create(cluster: str, uid: str, avoid: Sequence[str] = ()) -> FabricRecord:
@@ -26,6 +27,7 @@ def create(cluster: str, uid: str, avoid: Sequence[str] = ()) -> FabricRecord:
     """
     with sysctl.locked():
         record = _record(cluster, uid, avoid)
+    reach("fabric.recorded")
     start(cluster)
     return record
 
@@ -70,8 +72,13 @@ def start(cluster: str) -> None:
     record = _known(cluster)
     with sysctl.locked():
         fresh = network.build(record)
+        reach("fabric.built")
         sysctl.change(sysctl.FORWARD, "1")
+        reach("fabric.forwarding")
         egress.open_up(record)
+        reach("fabric.open")
+        if fresh:
+            partition.apply(cluster)
         if fresh or not _serving(record):
             _serve(record)
 
@@ -94,12 +101,17 @@ def destroy(cluster: str) -> None:
         host.discard(cluster, hostname)
     for name in cgroups.names(cluster):
         cgroups.Group(cluster, name).destroy()
+    reach("fabric.ended")
     with sysctl.locked():
         egress.close(cluster)
+        reach("fabric.closed")
         network.tear_down(cluster)
+        reach("fabric.torn")
         cgroups.remove_cluster(cluster)
+        reach("fabric.ungrouped")
         for name in FILES:
             (folder / name).unlink(missing_ok=True)
+        reach("fabric.forgotten")
         sysctl.put_back(keep={sysctl.FORWARD} if egress.docker_lives_here() else ())
     for empty in (folder / "hosts", folder):
         with suppress(OSError):
@@ -130,12 +142,14 @@ def _serve(record: FabricRecord) -> None:
     group, ready, log = cgroups.Group(record.cluster, SERVICES), folder / "services.ready", folder / "services.log"
     group.destroy()
     group.make()
+    reach("fabric.grouped")
     ready.unlink(missing_ok=True)
     enter = 'for door in $DOORS; do echo 0 >"$door"; done; exec "$@"'
     namespace = paths.NAMESPACES / paths.fabric_namespace(record.cluster)
     daemon = [sys.executable, "-m", "bootstrap.lab.services", str(folder), str(namespace)]
     doors = " ".join(str(door) for door in group.doors(cgroups.INSIDE))
     supervisor.detach(["sh", "-c", enter, "sh", *daemon], log, {"DOORS": doors, "PYTHONPATH": str(PACKAGE_ROOT)})
+    reach("fabric.detached")
     supervisor.wait(lambda: bool(group.pids()), timeout=START)
     supervisor.wait(lambda: ready.exists() or not group.pids(), timeout=START)
     if not ready.exists():

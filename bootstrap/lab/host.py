@@ -9,8 +9,9 @@ from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
+from bootstrap.checkpoint import reach
 from bootstrap.errors import BootstrapError
-from bootstrap.lab import cgroups, command, image, network, paths, records, supervisor
+from bootstrap.lab import cgroups, command, disk, image, network, paths, records, supervisor
 from bootstrap.lab.power import Bind, boot, kill, off
 from bootstrap.lab.records import HostRecord
 from bootstrap.lab.state import folder, group, init_of, init_pid, ready, running, switch
@@ -21,7 +22,7 @@ __all__ = [
 ]  # fmt: skip
 
 UNPLUG = 2.0  # seconds for a power supply to end after its host; a moment is enough
-DISK = ("upper", "work", "docker", "containerd")
+DISK = ("upper", "work", "docker", "containerd", "settings")
 
 
 def new_instance() -> str:
@@ -38,9 +39,14 @@ def create(record: HostRecord) -> None:
     records.save_host(cluster, record)
     home = folder(record)
     home.chmod(0o711)
-    for name in (*DISK, "root"):
+    for name in ("root", "settings"):
         (home / name).mkdir(exist_ok=True)
-    _settle(home / "upper" / "etc", record, fabric.gateway)
+    reach("host.folders")
+    if record.disk:
+        disk.make(home, record.disk)
+        reach("host.formatted")
+    _settle(home / "settings", record, fabric.gateway)
+    reach("host.settled")
     if not stands(record):
         records.write_text(home / "image", str(image.ensure(record.image, _silent)))
 
@@ -53,15 +59,15 @@ def stands(record: HostRecord) -> bool:
         return False
 
 
-def _settle(etc: Path, record: HostRecord, resolver: str) -> None:
+def _settle(settings: Path, record: HostRecord, resolver: str) -> None:
+    """What init.py puts into the host's /etc at its next boot: the disk is not mounted here."""
     files = {
         "hostname": f"{record.hostname}\n",
         "hosts": f"127.0.0.1 localhost\n{record.address} {record.hostname}\n",
         "resolv.conf": f"nameserver {resolver}\n",
     }
     for name, text in files.items():
-        records.write_text(etc / name, text)
-        (etc / name).chmod(0o644)
+        records.write_text(settings / name, text)
 
 
 def _silent(_line: str) -> None:
@@ -73,10 +79,12 @@ def wipe(record: HostRecord) -> HostRecord:
     with switch(record):
         if running(record):
             raise BootstrapError("a host that is on cannot be wiped", where=record.hostname, fix="switch it off first")
+        group(record).destroy()  # without its power supply it is off, and yet something of it may run
+        disk.remove(folder(record))
         for name in DISK:
             records.remove(folder(record) / name)
         (folder(record) / "image").unlink(missing_ok=True)  # a new disk stands on today's
-        fresh = replace(record, instance=new_instance(), created=records.now())
+        fresh = replace(record, instance=new_instance(), disk=record.disk or disk.size(None), created=records.now())
         create(fresh)
     return fresh
 
@@ -101,10 +109,15 @@ def discard(cluster: str, hostname: str, address: str | None = None) -> None:
     """The same for a host whose record may be missing; its port goes when its address is known."""
     group_of = cgroups.Group(cluster, hostname)
     _pull(group_of)
+    reach("host.pulled")
     group_of.destroy()
+    reach("host.ungrouped")
     command.attempt(["ip", "netns", "del", paths.host_namespace(cluster, hostname)])
     if address is not None:
         command.attempt(["ip", "-n", paths.fabric_namespace(cluster), "link", "del", network.port(address)])
+    reach("host.unplugged")
     home = paths.host_dir(cluster, hostname)
+    supervisor.wait(lambda: not disk.held(home), timeout=UNPLUG)
     (home / paths.RECORD).unlink(missing_ok=True)  # first: a disk that is half removed is no host's
+    reach("host.forgotten")
     records.remove(home)

@@ -8,9 +8,12 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import errno
+import fcntl
 import json
 import os
 import socket
+import struct
 import sys
 import uuid
 from pathlib import Path
@@ -31,6 +34,12 @@ DEVICES = (
 LINKS = {
     "ptmx": "pts/ptmx", "fd": "/proc/self/fd", "stdin": "fd/0", "stdout": "fd/1", "stderr": "fd/2",
 }  # fmt: skip
+# What no namespace holds back: `date -s` in a host would set this machine's clock. (prctl(2), capabilities(7).)
+DROP, FORBIDDEN = 24, {"sys_module": 16, "sys_time": 25, "syslog": 34}.values()
+LAYERS = ("upper", "work", "docker", "containerd")
+# What loop(4) takes: the orders, its struct loop_info64 from the device to the flags, and the bytes to its end.
+FREE_LOOP, CONFIGURE_LOOP, LOOP_STATUS = 0x4C82, 0x4C0A, 0x4C05
+LOOP_INFO, LOOP_INFO_SIZE, AUTOCLEAR = "QQQQQIIII", 232, 4
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 libc = ctypes.CDLL(None, use_errno=True)
@@ -89,9 +98,76 @@ def clean(group: Path) -> None:
         passed_on.write_text(" ".join(f"-{name}" for name in passed_on.read_text().split()))
 
 
+def own(folder: Path) -> Path:
+    """Where the host's own files lie: on its disk, mounted for nobody else to see, or in the folder itself."""
+    image, place = folder / "disk.img", folder
+    if image.exists():
+        place = folder / "disk"
+        device, descriptor = attach(image)
+        mount(device, place, "ext4", 0, "discard,noinit_itable")
+        os.close(descriptor)  # from here on the mount holds the device: it goes with the host's last process
+    for name in LAYERS:
+        (place / name).mkdir(exist_ok=True)
+    if not (folder / "full").exists():
+        (place / "upper/var/lib/full").unlink(missing_ok=True)
+    with contextlib.suppress(OSError):  # a full disk boots too; what it could not take waits for the next boot
+        settle(folder / "settings", place / "upper/etc")
+    return place
+
+
+def settle(settings: Path, etc: Path) -> None:
+    """Put the host's name and address where it looks for them, once: what is changed there later stays."""
+    etc.mkdir(parents=True, exist_ok=True)
+    for given in settings.glob("*"):
+        new = etc / f".{given.name}.new"
+        new.write_bytes(given.read_bytes())
+        new.chmod(0o644)
+        new.replace(etc / given.name)
+        given.unlink()
+
+
+def attach(image: Path) -> tuple[str, int]:
+    """The loop device of the disk, open. The boot before may still hold one: two on one file would ruin it."""
+    found = attached(image)
+    backing = os.open(image, os.O_RDWR | os.O_CLOEXEC)
+    control = os.open("/dev/loop-control", os.O_RDWR | os.O_CLOEXEC)
+    while found is None:
+        name = f"/dev/loop{fcntl.ioctl(control, FREE_LOOP)}"
+        device = os.open(name, os.O_RDWR | os.O_CLOEXEC)
+        info = struct.pack(LOOP_INFO, 0, 0, 0, 0, 0, 0, 0, 0, AUTOCLEAR).ljust(LOOP_INFO_SIZE, b"\0")
+        try:
+            fcntl.ioctl(device, CONFIGURE_LOOP, struct.pack("II", backing, 0) + info + bytes(64))
+            found = name, device
+        except OSError as error:
+            os.close(device)
+            if error.errno != errno.EBUSY:  # another host was quicker
+                raise
+    os.close(control)
+    os.close(backing)
+    return found
+
+
+def attached(image: Path) -> tuple[str, int] | None:
+    """The loop device that holds this file already, open so that it stays."""
+    wanted = image.stat()
+    for path in Path("/sys/block").glob("loop*/loop"):
+        name = f"/dev/{path.parent.name}"
+        try:
+            device = os.open(name, os.O_RDWR | os.O_CLOEXEC)
+        except OSError:
+            continue  # gone meanwhile
+        info = bytearray(LOOP_INFO_SIZE)
+        with contextlib.suppress(OSError):
+            fcntl.ioctl(device, LOOP_STATUS, info)
+            if struct.unpack_from("QQ", info) == (wanted.st_dev, wanted.st_ino):
+                return name, device
+        os.close(device)
+    return None
+
+
 def disks(boot: dict[str, Any], root: Path) -> None:
-    """The image below, the host's own disk above; engine data on real folders, as overlay cannot stand on overlay."""
-    disk = Path(boot["disk"])
+    """The image below, the host's own disk above; engine data on a real file system: overlay on overlay cannot be."""
+    disk = own(Path(boot["disk"]))
     layers = f"lowerdir={boot['image']},upperdir={disk / 'upper'},workdir={disk / 'work'}"
     mount("overlay", root, "overlay", 0, layers)
     for name in ("docker", "containerd"):
@@ -154,6 +230,7 @@ def devices(root: Path) -> None:
 
 def main(file: str) -> None:
     """Build the host that `file` describes and become its systemd."""
+    os.umask(0o022)
     boot = json.loads(Path(file).read_text())
     root = Path(boot["disk"]) / "root"
     enter(boot)
@@ -163,6 +240,8 @@ def main(file: str) -> None:
     os.chdir(root)
     call("pivot_root", ".", ".")  # stacks the old root on the new one ...
     call("umount2", ".", DETACH)  # ... and drops it, with every path of the machine
+    for capability in FORBIDDEN:
+        call("prctl", DROP, ctypes.c_ulong(capability), ctypes.c_ulong(0), ctypes.c_ulong(0), ctypes.c_ulong(0))
     os.execve("/sbin/init", ["/sbin/init"], {"PATH": PATH, "container": "lab", "HOME": "/root", "LANG": "C.UTF-8"})  # noqa: S606
 
 

@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterable
 from ipaddress import IPv4Address, IPv4Network
 
+from bootstrap.checkpoint import reach
 from bootstrap.errors import BootstrapError
 from bootstrap.lab import command, paths
 from bootstrap.lab.records import FabricRecord
@@ -72,9 +73,11 @@ def build(record: FabricRecord) -> bool:
     fresh = not _has(["-n", inside, "link", "show", "dev", BRIDGE])
     if fresh:
         _make_fabric(record, inside)
+        reach("network.bridge")
     if not _has(["link", "show", "dev", cable(record.cluster)]):
         _make_cable(record, inside)
     if not whole(record):
+        reach("network.linked")
         _forward(record, inside)
     return fresh
 
@@ -82,6 +85,7 @@ def build(record: FabricRecord) -> bool:
 def _make_fabric(record: FabricRecord, inside: str) -> None:
     command.attempt(["ip", "netns", "del", inside])
     command.run(["ip", "netns", "add", inside])
+    reach("network.namespace")
     # Without a MAC of its own the bridge takes its lowest port's: each host that comes or goes would change it.
     # It is linked last of all: a bridge that is there is ready.
     steps = f"""\
@@ -100,6 +104,7 @@ def _make_cable(record: FabricRecord, inside: str) -> None:
     command.attempt(["ip", "-n", inside, "link", "del", UPLINK])
     peer = ["type", "veth", "peer", "name", UPLINK, "netns", inside]
     command.run(["ip", "link", "add", ours, "address", mac(record.machine), *peer])
+    reach("network.cable")
     command.run(["ip", "link", "set", ours, "alias", f"bootstrap cluster {record.cluster}"])
 
 
@@ -109,6 +114,7 @@ def _forward(record: FabricRecord, inside: str) -> None:
     command.run(["ip", "-n", inside, "link", "set", UPLINK, "master", BRIDGE, "up"])
     command.run(["ip", "addr", "replace", f"{record.machine}/{_prefix(record)}", "dev", ours])
     command.run(["ip", "link", "set", ours, "up"])
+    reach("network.plugged")
     # Hosts always ask the gateway, so no redirects; the route stands last: a network that has it is whole.
     settings = f"cd /proc/sys/net/ipv4; echo 1 >ip_forward; echo 0 >conf/all/send_redirects; echo 0 >conf/{BRIDGE}/send_redirects"
     enter = ["nsenter", f"--net={paths.NAMESPACES / inside}"]
@@ -141,5 +147,6 @@ def tear_down(cluster: str) -> None:
     """Remove every namespace of the cluster and the cable; already gone is success."""
     if _has(["link", "show", "dev", cable(cluster)]):
         command.run(["ip", "link", "del", cable(cluster)])
+        reach("network.unplugged")
     for name in namespaces(cluster):
         command.run(["ip", "netns", "del", name])

@@ -10,6 +10,7 @@ DEFAULT_ROOT = Path("/var/lib/bootstrap/local")
 NAMESPACES = Path("/run/netns")
 PREFIX = "bs-"  # of every network namespace; a cluster's name has no dot, so `bs-prod.` never matches `bs-prod-eu.`
 RECORD = "host.json"
+DISK = "disk.img"  # in a host's folder; init.py mounts it in the host's own mount namespace
 
 
 def root() -> Path:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import sys
@@ -13,7 +14,7 @@ from pathlib import Path
 from bootstrap.errors import BootstrapError, FailedTogether
 from bootstrap.lab import command, image, paths, sysctl
 
-TOOLS = ("ip", "unshare", "nsenter", "setsid")
+TOOLS = ("ip", "unshare", "nsenter", "setpriv", "setsid")
 LINKS = ("bridge", "veth", "vxlan")
 MIB = 1 << 20
 HOST_MEMORY = 100 * MIB  # what a host in a swarm takes; 60 MiB measured
@@ -135,7 +136,17 @@ def _missing_kernel() -> Iterator[str]:
 
 
 def _can_overlay() -> bool:
-    """Whether a host's disk can lie in the folder of hosts: overlay cannot stand on every file system."""
+    """Whether a host's disk can lie in the folder of hosts: overlay cannot stand on every file system.
+
+    A disk without room for the trial says nothing of overlay; that there is no room is found apart from it.
+    """
+    try:
+        return _try_overlay()
+    except OSError as error:
+        return error.errno in {errno.ENOSPC, errno.EDQUOT}
+
+
+def _try_overlay() -> bool:
     with tempfile.TemporaryDirectory(dir=_existing(paths.root()), prefix=".bootstrap-preflight-") as folder:
         for name in ("lower", "upper", "work", "root"):
             (Path(folder) / name).mkdir()

@@ -9,12 +9,13 @@ import json
 import os
 import shutil
 import tempfile
-from dataclasses import asdict, dataclass, fields
+from dataclasses import MISSING, asdict, dataclass, fields
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
-from bootstrap.errors import BootstrapError
+from bootstrap.checkpoint import reach
+from bootstrap.errors import DISK_FAULTS, BootstrapError, unwritable
 from bootstrap.lab.paths import RECORD
 
 
@@ -32,18 +33,31 @@ class FabricRecord:
 
 @dataclass(frozen=True)
 class GroupRecord:
-    """A group of hosts that are alike, as an Auto Scaling group is. `zone` is "" where it spans all zones."""
+    """A group of hosts that are alike, as an Auto Scaling group is. `zone` is "" where it spans all zones.
+
+    `holes` are slots below the last one that have no host: what was taken out of the middle leaves one.
+    """
 
     name: str
     pool: str
     role: str
     zone: str
     size: int
+    holes: tuple[int, ...] = ()
+
+    @property
+    def slots(self) -> tuple[int, ...]:
+        """The numbers of its hosts, counted from 1."""
+        numbers = (number for number in range(1, self.size + len(self.holes) + 1) if number not in self.holes)
+        return tuple(numbers)[: self.size]
 
 
 @dataclass(frozen=True)
 class HostRecord:
-    """One host. `slot` counts from 1 in its group; `memory` is in bytes; `created` is UTC, ISO 8601."""
+    """One host. `slot` counts from 1 in its group; `memory` and `disk` are in bytes; `created` is UTC, ISO 8601.
+
+    `disk` is 0 where its files lie in a folder of this machine, as those of older hosts do.
+    """
 
     instance: str
     hostname: str
@@ -60,6 +74,8 @@ class HostRecord:
     template: str
     memory: int
     created: str
+    disk: int = 0
+    leaving: bool = False  # it is about to be destroyed, whatever its group's size
 
 
 Record = TypeVar("Record", FabricRecord, GroupRecord, HostRecord)
@@ -118,18 +134,38 @@ def write(path: Path, content: object) -> None:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Put `text` there, whole or not at all; the folder is made."""
+    """Put `text` there, whole or not at all; the folder is made. BootstrapError where the disk takes no more."""
+    try:
+        _put(path, text)
+    except OSError as error:
+        if error.errno in DISK_FAULTS:
+            error.filename = str(path)  # the staged file's name would say nothing to a person
+            raise unwritable(error) from error
+        raise
+
+
+def _put(path: Path, text: str) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    _clear_staged(path)
+    descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.{os.getpid()}.")
     try:
         with os.fdopen(descriptor, "w") as file:
             file.write(text)
             file.flush()
             os.fsync(file.fileno())
+        reach("record.staged")
         Path(temporary).replace(path)
     except BaseException:
         Path(temporary).unlink(missing_ok=True)
         raise
+
+
+def _clear_staged(path: Path) -> None:
+    """Remove what a killed run staged for this file and could not put there."""
+    for staged in path.parent.glob(f".{path.name}.*.*"):
+        pid = staged.name.split(".")[-2]
+        if pid.isdecimal() and not Path("/proc", pid).exists():
+            staged.unlink(missing_ok=True)
 
 
 def remove(folder: Path) -> None:
@@ -147,7 +183,8 @@ def remove(folder: Path) -> None:
 def _load(kind: type[Record], path: Path) -> Record | None:
     try:
         found: dict[str, Any] = json.loads(path.read_text())
-        return kind(**{one.name: found[one.name] for one in fields(kind)})
+        given = [one.name for one in fields(kind) if one.default is MISSING or one.name in found]
+        return kind(**{name: _frozen(found[name]) for name in given})
     except (FileNotFoundError, NotADirectoryError):
         return None
     except (ValueError, KeyError, TypeError) as error:
@@ -157,3 +194,8 @@ def _load(kind: type[Record], path: Path) -> Record | None:
             fix="run `bootstrap down`, then `bootstrap up`",
             code="record_broken",
         ) from error
+
+
+def _frozen(value: Any) -> Any:
+    """JSON has lists only; a record has tuples, so that two of them can be equal."""
+    return tuple(value) if isinstance(value, list) else value

@@ -17,11 +17,11 @@ Stamp = tuple[tuple[str, int, int, int], ...]  # of every record: name, inode, s
 
 @dataclass(frozen=True)
 class Snapshot:
-    """What the records said at one moment. `sizes` is the wanted number of hosts by group."""
+    """What the records said at one moment. `slots` are the places of each group."""
 
     stamp: Stamp
     hosts: tuple[HostRecord, ...]
-    sizes: Mapping[str, int]
+    slots: Mapping[str, tuple[int, ...]]
     by_address: Mapping[str, HostRecord] = field(default_factory=dict)
     by_mac: Mapping[str, HostRecord] = field(default_factory=dict)
 
@@ -112,9 +112,9 @@ class Roster:
         return [line.strip() for line in text.splitlines() if line.strip()]
 
     def _state(self, host: HostRecord, now: Snapshot) -> str:
-        size = now.sizes.get(host.group)
+        slots = now.slots.get(host.group)
         folder = self.folder / "hosts" / host.hostname
-        if size is not None and host.slot > size:
+        if host.leaving or (slots is not None and host.slot not in slots):
             return "terminating"
         if self._running(folder):
             return "running"
@@ -153,7 +153,7 @@ def _read(folder: Path, stamp: Stamp) -> Snapshot:
     return Snapshot(
         stamp,
         hosts,
-        {group.name: group.size for group in load_groups(folder)},
+        {group.name: group.slots for group in load_groups(folder)},
         {host.address: host for host in hosts},
         {host.mac.lower(): host for host in hosts},
     )

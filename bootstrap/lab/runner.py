@@ -21,6 +21,8 @@ NAMESPACES = ("--mount", "--uts", "--ipc", "--net", "--cgroup", "--pid")
 # every process at shutdown, and then nobody reaps that child, and the host never ends. A shell waits to the end, also
 # of a child that we terminate; the command after it keeps the shell from becoming that child.
 FORK = ("/bin/sh", "-c", 'trap : TERM; "$@"; exit $?', "sh")
+# As init.py does for the host: no namespace keeps `date -s` there from setting this machine's clock.
+WITHOUT = ("setpriv", "--bounding-set=-sys_module,-sys_time,-syslog")
 GRACE = 1.0  # seconds between terminating a command and killing it
 
 
@@ -30,7 +32,7 @@ def enter(record: HostRecord) -> list[str]:
 
 
 def _enter(pid: int) -> list[str]:
-    return ["nsenter", f"--target={pid}", *NAMESPACES, "--no-fork", "--root", "--wd", "--", *FORK]
+    return [*WITHOUT, "nsenter", f"--target={pid}", *NAMESPACES, "--no-fork", "--root", "--wd", "--", *FORK]
 
 
 def _pid(record: HostRecord) -> int:

@@ -9,6 +9,7 @@ from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from bootstrap.checkpoint import reach
 from bootstrap.errors import BootstrapError
 from bootstrap.lab import command, paths, records
 
@@ -58,6 +59,7 @@ def change(name: str, value: str) -> None:
     remembered = load()
     # Written first: a run that is killed between the two leaves a setting that can be put back.
     records.write(_file(), {**remembered, name: remembered.get(name, before), BOOT: read(BOOT)})
+    reach("sysctl.remembered")
     _set(name, value)
 
 
@@ -78,6 +80,7 @@ def put_back(keep: Collection[str] = ()) -> None:
     for name, value in load().items():
         if name not in keep:
             _set(name, value)
+    reach("sysctl.put_back")
     _file().unlink(missing_ok=True)
     _leave_namespaces()
 

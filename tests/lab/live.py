@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from bootstrap.errors import BootstrapError
-from bootstrap.lab import address, fabric, host, image, network, paths, records
+from bootstrap.lab import address, disk, fabric, host, image, network, paths, records
 from bootstrap.lab.records import FabricRecord, GroupRecord, HostRecord
 from bootstrap.lab.runner import HostRunner
 from bootstrap.remote.runner import Result
@@ -35,9 +35,10 @@ tar -cf - . | docker import - tiny:1
 class Live:
     """One cluster with a fabric and hosts of one image, in its own state folder."""
 
-    def __init__(self, cluster: str, name: str = "debian-13") -> None:
+    def __init__(self, cluster: str, name: str = "debian-13", *, size: int | None = None) -> None:
         self.cluster = cluster
         self.image = name
+        self.disk = disk.size(None) if size is None else size
         image.ensure(name, print)
         self.fabric: FabricRecord = fabric.create(cluster, "u-1", avoid=["10.200.0.0/16"])
         self.hosts: list[HostRecord] = []
@@ -49,7 +50,7 @@ class Live:
             return HostRecord(
                 instance=host.new_instance(), hostname=f"{self.cluster}-web-{slot}", cluster=self.cluster, uid="u-1",
                 group=f"{self.cluster}-pool-web", slot=slot, role="worker", pool="web", zone="a", address=found,
-                mac=address.mac(found), image=self.image, template="t", memory=1 << 30, created=records.now(),
+                mac=address.mac(found), image=self.image, template="t", memory=1 << 30, created=records.now(), disk=self.disk,
             )  # fmt: skip
 
         folder = paths.cluster_dir(self.cluster)
@@ -129,6 +130,7 @@ def traces(root: Path, *clusters: str) -> set[str]:
     """Everything on this machine that is of these clusters: one line each."""
     words = [str(root), *(paths.namespace_prefix(one) for one in clusters), *(network.cable(one) for one in clusters)]
     words += [f"bootstrap-{one} " for one in clusters] + [f"/bootstrap/{one}" for one in clusters]
+    words += [f"/{one}/hosts/" for one in clusters]
     seen = [
         *(f"process {one}" for one in _processes()),
         *(f"mount {one}" for one in Path("/proc/self/mountinfo").read_text().splitlines()),
@@ -136,6 +138,7 @@ def traces(root: Path, *clusters: str) -> set[str]:
         *(f"link {one}" for one in _output("ip", "-o", "link")),
         *(f"rule {one}" for one in _output("nft", "list", "ruleset")),
         *(f"cgroup {one}" for one in Path("/sys/fs/cgroup").glob("**/bootstrap/*")),
+        *(f"loop {one}" for one in _loops()),
         *(f"file {one}" for one in root.rglob("*")),
     ]
     return {line for line in seen if any(word in line for word in words)}
@@ -152,6 +155,18 @@ def _processes() -> list[str]:
         except OSError:  # ended meanwhile
             continue
     return found
+
+
+def _loops() -> list[str]:
+    """The files that are disks of loop devices; one may go while we look."""
+    return [text for path in Path("/sys/block").glob("loop*/loop/backing_file") if (text := _read(path))]
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text().strip()
+    except OSError:
+        return ""
 
 
 def _output(*argv: str) -> list[str]:

@@ -16,6 +16,7 @@ def disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr(cgroups, "hierarchies", list)
     monkeypatch.setattr(command, "attempt", lambda argv: Result(0))
     monkeypatch.setattr(image, "ensure", lambda name, say: tmp_path / "new")
+    monkeypatch.setattr("bootstrap.lab.disk.available", lambda: False)
     cluster(tmp_path / "local/prod")
     host.create(WORKER)
     return host.folder(WORKER)
@@ -53,7 +54,7 @@ def test_a_half_removed_host_is_none(disk: Path, monkeypatch: pytest.MonkeyPatch
     with pytest.raises(KeyboardInterrupt):
         host.destroy(WORKER)
 
-    assert (disk / "upper").is_dir()
+    assert (disk / "settings").is_dir()
     assert records.load_host(paths.cluster_dir("prod"), WORKER.hostname) is None
 
 

@@ -262,3 +262,14 @@ def test_hosts_outlive_the_run_that_started_them(live: Live) -> None:
             fd for fd in Path(f"/proc/{pid}/fd").iterdir() if str(fd.readlink()).startswith(("/dev/pts", "/dev/tty"))
         ]
         assert str(Path(f"/proc/{pid}/cwd").readlink()) in {"/", *(str(host.folder(one)) for one in live.hosts)}
+
+
+def test_a_host_cannot_change_what_is_the_machine_s(live: Live) -> None:
+    """Neither its own programs nor a command that we run there may set the clock, load modules or read the log."""
+    one = live.hosts[0]
+    forbidden = 1 << 25 | 1 << 16 | 1 << 34
+    bounds = "for pid in 1 $(pidof dockerd) self; do grep CapBnd /proc/$pid/status; done"
+
+    until(engine, one)
+    assert [int(line.split()[1], 16) & forbidden for line in said(one, bounds).splitlines()] == [0, 0, 0]
+    assert sh(one, "date -s @$(date +%s)").code != 0

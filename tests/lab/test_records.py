@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import errno
 import os
 from dataclasses import replace
 from pathlib import Path
@@ -53,6 +54,20 @@ def test_a_broken_record_is_an_error_and_not_an_absence(tmp_path: Path, text: st
     assert str(tmp_path / "fabric.json") in str(caught.value)
 
 
+def test_a_full_disk_is_told_with_the_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The record that has no room names the folder of hosts; the system's own error names no file at all."""
+
+    def full(descriptor: int) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(BootstrapError, match="No space left") as caught:
+        records.write(tmp_path / "groups/g.json", {})
+
+    assert (caught.value.where, caught.value.code) == (str(tmp_path / "groups/g.json"), "cannot_write")
+    assert caught.value.fix.startswith("make room")
+
+
 def test_a_write_that_fails_leaves_the_old_record(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Whole or not at all: no half record, and no temporary file."""
     folder = cluster(tmp_path)
@@ -61,7 +76,7 @@ def test_a_write_that_fails_leaves_the_old_record(tmp_path: Path, monkeypatch: p
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(os, "fsync", full)
-    with pytest.raises(OSError, match="No space"):
+    with pytest.raises(BootstrapError, match="No space"):
         records.save_host(folder, replace(WORKER, memory=1))
 
     assert records.load_host(folder, WORKER.hostname) == WORKER
