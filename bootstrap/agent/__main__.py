@@ -31,11 +31,16 @@ def _parser() -> argparse.ArgumentParser:
     verb("boot", "prepare this boot, before the engine starts")
     verb("join", "docker swarm join, over the Engine API; the first manager's swarm init")
     verb("reconcile", "keep this node, and as the leader the cluster, as it should be", ("--once", flag))
+    old = ("--if-older-than", {"type": float, "default": 0.0, "metavar": "SECONDS", "help": "only then"})
+    role = ("--role", {"choices": ("worker", "manager", "all"), "default": "all"})
+    due = ("--if-due", {**flag, "help": "what the timer asks: by the inventory's period, on the leader only"})
+    verb("rotate", "make the join tokens anew and publish them", role, old, due)
     verb("leave", "leave the swarm and stay out until `join` or the next boot", ("--force", flag))
     verb("status", "what this node knows", ("--local", flag))
     verb("drain", "move the tasks away", node, ("--hold", flag), seconds)
-    verb("activate", "let tasks come again", node)
+    verb("activate", "give it its pool's availability again", node)
     verb("remove", "drain, demote and remove a node", node, seconds)
+    verb("configure", "restart the engine with other settings; JSON on stdin", seconds)
     verb("network-create", "make an overlay network; JSON on stdin")
     verb("network-remove", "remove an overlay network of ours", name)
     verb("stack-deploy", "deploy a stack; JSON on stdin", name)
@@ -63,6 +68,13 @@ def _reconcile(context: Context, given: argparse.Namespace) -> Any:
 
     Reconciler(context).run(once=given.once)
     return {"ended": True}
+
+
+def _rotate(context: Context, given: argparse.Namespace) -> Any:
+    from .rotate import ROLES, Wish, rotate
+
+    roles = ROLES if given.role == "all" else (given.role,)
+    return rotate(context, Wish(roles, given.if_older_than, given.if_due))
 
 
 def _leave(context: Context, given: argparse.Namespace) -> Any:
@@ -94,9 +106,11 @@ def _drain(context: Context, given: argparse.Namespace) -> Any:
 
 
 def _activate(context: Context, given: argparse.Namespace) -> Any:
-    from . import nodes
+    from . import duties, nodes
 
-    nodes.set_availability(context.engine, given.node, "active", hold=False)
+    control, _ = context.store.read()
+    node = nodes.parse(context.engine.request("GET", f"/nodes/{given.node}"))
+    nodes.set_availability(context.engine, given.node, duties.wish_for(control, node), hold=False)
     return {"activated": True}
 
 
@@ -104,6 +118,12 @@ def _remove(context: Context, given: argparse.Namespace) -> Any:
     from . import members
 
     return members.remove(context, given.node, given.timeout)
+
+
+def _configure(context: Context, given: argparse.Namespace) -> Any:
+    from . import configure
+
+    return configure.run(context, _stdin(), given.timeout)
 
 
 def _network(context: Context, given: argparse.Namespace) -> Any:
@@ -126,9 +146,9 @@ def _stack(context: Context, given: argparse.Namespace) -> Any:
 
 
 _VERBS: dict[str, Callable[[Context, argparse.Namespace], Any]] = {
-    "boot": _boot, "join": _join, "reconcile": _reconcile, "leave": _leave, "status": _status, "drain": _drain,
-    "activate": _activate, "remove": _remove, "network-create": _network, "network-remove": _network,
-    "stack-deploy": _stack, "stack-remove": _stack,
+    "boot": _boot, "join": _join, "reconcile": _reconcile, "rotate": _rotate, "leave": _leave, "status": _status,
+    "drain": _drain, "activate": _activate, "remove": _remove, "network-create": _network, "network-remove": _network,
+    "stack-deploy": _stack, "stack-remove": _stack, "configure": _configure,
 }  # fmt: skip
 
 

@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 
-from . import identity
-from .context import Context, read_file, replace_file
+from . import daemon, identity
+from .checkpoint import reach
+from .context import Context
 from .errors import HEALS, AgentError, explain, log
 from .metadata import Machine
 from .store import Control
 
-LABEL = "bootstrap.instance"
 _WORKER_PATIENCE = 60.0  # seconds a worker waits for the store: its swarm directory holds no data of the cluster
 
 
 def run(context: Context) -> None:
-    """Prepare this boot. Returns only when it is safe to start the engine: whatever is in the way is waited for."""
+    """Prepare a start of the engine. Returns only when that is safe: what is in the way of a boot is waited for.
+
+    An engine that is started again in the same boot waits for nothing: what it needs is known by then.
+    """
+    if identity.prepared(context):
+        return _again(context)
     while True:
         try:
             return _prepare(context)
@@ -28,13 +32,30 @@ def run(context: Context) -> None:
 
 def _prepare(context: Context) -> None:
     identity.progress(context, identity.BOOT)
+    reach("boot.begin")
     me = context.metadata.identity()
     welcome(context, me)
+    reach("boot.welcome")
     control = _control(context)
-    if control is not None and fenced(control, context, me):
+    if control is not None and fenced(control, context, me.uid):
         _set_aside(context, f"fenced-{control['epoch']}")
-    write_daemon(context, me)
+    reach("boot.fenced")
+    daemon.write(context, me.instance)
     identity.progress(context, identity.ENGINE)
+    reach("boot.engine")
+    identity.be_prepared(context)
+
+
+def _again(context: Context) -> None:
+    """The settings of agent.json, and no swarm that went on without this machine."""
+    known = identity.recall(context)
+    try:
+        daemon.write(context, known["instance"])
+        control = context.store.read()[0]
+        if fenced(control, context, known.get("uid", "")):
+            _set_aside(context, f"fenced-{control['epoch']}")
+    except HEALS as error:
+        log(f"the engine starts as it is: {explain(error)}")
 
 
 def welcome(context: Context, me: Machine) -> None:
@@ -46,30 +67,23 @@ def welcome(context: Context, me: Machine) -> None:
         _set_aside(
             context, "former"
         )  # not deleted: should our own memory be what was lost, the raft log still is there
+    reach("boot.aside")
     for path in (os.path.join(context.docker_root, "engine-id"), context.paths.at("/etc/docker/key.json")):
         _remove(path)
+    reach("boot.wiped")
     identity.forget_all(context, me.instance)
     log(f"this is instance {me.instance}" + (f", the disk was {known}'s" if known else ""))
 
 
-def fenced(control: Control, context: Context, me: Machine) -> bool:
-    """True when the cluster has gone on to a later epoch without this node: its raft log must not serve again."""
-    if not os.path.isdir(context.swarm_dir) or not control:
+def fenced(control: Control, context: Context, uid: str) -> bool:
+    """True when the cluster has gone on without this node, by epoch or by removing it: its raft log must not serve."""
+    if not os.path.isdir(context.swarm_dir) or not control or control.get("uid") != uid:
         return False
     known = identity.recall(context)
-    if control.get("uid") != me.uid or int(known.get("epoch", 0)) >= control["epoch"]:
-        return False
-    return known.get("node_id") not in {one["node_id"] for one in control["managers"]}
-
-
-def write_daemon(context: Context, me: Machine) -> None:
-    """Write daemon.json with the label by which the leader knows this machine; only if it changes."""
-    wanted = dict(context.config.get("daemon", {}))
-    mine = f"{LABEL}={me.instance}"
-    wanted["labels"] = [one for one in wanted.get("labels", []) if not one.startswith(f"{LABEL}=")] + [mine]
-    text = json.dumps(wanted, indent=2, sort_keys=True) + "\n"
-    if read_file(context.paths.daemon) != text:
-        replace_file(context.paths.daemon, text, 0o644)
+    if known.get("node_id") in control.get("removed", []):
+        return True
+    behind = int(known.get("epoch", 0)) < control["epoch"]
+    return behind and known.get("node_id") not in {one["node_id"] for one in control["managers"]}
 
 
 def _control(context: Context) -> Control | None:

@@ -13,15 +13,20 @@ from typing import Any, NamedTuple
 from .engine_api import SOCKET, Engine
 from .errors import AgentError
 from .metadata import Metadata, open_metadata
+from .service import Nowhere, Service, SystemdService
 from .store import Store, open_store
 
 
 class Clock:
-    """Time as the agent uses it: monotonic only, so that a wrong wall clock changes nothing."""
+    """Time as the agent uses it: monotonic wherever a step waits, so that a wrong wall clock does no harm."""
 
     def now(self) -> float:
         """Seconds since some fixed moment."""
         return time.monotonic()
+
+    def wall(self) -> float:
+        """Seconds since 1970: for time stamps, and for how old a token is."""
+        return time.time()
 
     def sleep(self, seconds: float) -> None:
         """Wait."""
@@ -73,6 +78,7 @@ class Context(NamedTuple):
     metadata: Metadata
     clock: Clock
     random: random.Random
+    service: Service = Nowhere()
 
     @property
     def role(self) -> str:
@@ -101,7 +107,7 @@ def open_context(root: str = "/") -> Context:
     except (OSError, ValueError, KeyError, TypeError) as error:
         reason = f"{type(error).__name__}: {error}"
         raise AgentError(f"the configuration is not usable: {reason}", where=paths.config, code="config") from None
-    return Context(config, paths, engine, store, metadata, Clock(), random.SystemRandom())
+    return Context(config, paths, engine, store, metadata, Clock(), random.SystemRandom(), SystemdService())
 
 
 @contextlib.contextmanager

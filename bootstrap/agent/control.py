@@ -35,8 +35,14 @@ def new(uid: str, name: str, *, managers_target: int, pools: Mapping[str, Any], 
         "schema": SCHEMA, "uid": uid, "name": name, "phase": EMPTY, "epoch": 0, "holder": None,
         "swarm_id": None, "ca_digest": None, "managers": [], "established": False, "secrets": {},
         "managers_target": managers_target, "seats": {}, "pools": dict(pools), "timers": {**TIMERS, **timers},
-        "rotated_at": None, "reconcile": True, "removed": [], "change": None, "updated_by": "", "updated_at": "",
+        "rotate_every": None, "rotated_at": None, "rotation": None, "reconcile": True, "removed": [], "change": None,
+        "surge": None, "updated_by": "", "updated_at": "",
     }  # fmt: skip
+
+
+def stamp(seconds: float) -> str:
+    """Seconds since 1970 in ISO 8601, UTC: for people, and for what happens once in hours. No step waits for it."""
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(seconds))
 
 
 def timer(control: Control, name: str) -> float:
@@ -98,8 +104,10 @@ def take_seat(control: Control, instance: str, address: str) -> Control:
 
 
 def fill_seat(control: Control, instance: str, node_id: str, address: str) -> Control:
-    """I joined: my seat is this node's."""
+    """I joined: my seat is this node's, unless that was removed meanwhile."""
     _must_be_formed(control)
+    if node_id in control.get("removed", []):
+        return control
     return {**control, "seats": {**control["seats"], instance: {"address": address, "node_id": node_id}}}
 
 
@@ -126,12 +134,16 @@ def drop_seats(control: Control, stale: Mapping[str, Any]) -> Control:
 
 
 def refresh(control: Control, managers: Iterable[Mapping[str, str]], facts: Mapping[str, Any]) -> Control:
-    """What the leader sees: the managers, and any of `ca_digest`, `secrets`, `established`."""
+    """What the leader sees: the managers, and any of `ca_digest`, `secrets`, `established`, `rotated_at`.
+
+    It makes no seat: only an instance takes its own. One that joined and died before it could say so is filled.
+    """
     _must_be_formed(control)
     known = sorted((dict(one) for one in managers), key=lambda one: one["node_id"])
     seats = dict(control["seats"])
     for one in known:
-        if one["instance"] and seats.get(one["instance"], {}).get("node_id") != one["node_id"]:
+        seat = seats.get(one["instance"])
+        if seat and seat["node_id"] is None and seat["address"] == one["address"]:
             seats[one["instance"]] = {"address": one["address"], "node_id": one["node_id"]}
     secrets = {**control["secrets"], **facts.get("secrets", {})}
     return {**control, **facts, "secrets": secrets, "managers": known, "seats": seats}
@@ -151,6 +163,21 @@ def end_change(control: Control, lease_id: str) -> Control:
     return {**control, "change": None} if held and held["id"] == lease_id else control
 
 
+def begin_rotation(control: Control, lease: Mapping[str, str], instead_of: str = "") -> Control:
+    """Take the lease {"id", "instance"} of a rotation, free or held as `instead_of`. It bars no other change."""
+    _must_be_formed(control)
+    held = (control.get("rotation") or {}).get("id", "")
+    if held not in (instead_of, lease["id"], ""):
+        raise Refused("another rotation is under way", code="rotation_in_flight")
+    return {**control, "rotation": dict(lease)}
+
+
+def end_rotation(control: Control, lease_id: str) -> Control:
+    """Give the lease of a rotation back, if it is still that one."""
+    held = control.get("rotation")
+    return {**control, "rotation": None} if held and held["id"] == lease_id else control
+
+
 def swap(store: Store, change: Change, by: str, attempts: int = 20) -> tuple[Control, Generation]:
     """Apply `change` to the stored object; the object and its generation as they are now.
 
@@ -162,8 +189,7 @@ def swap(store: Store, change: Change, by: str, attempts: int = 20) -> tuple[Con
         if wanted == control:
             return control, generation
         check(control, wanted)
-        stamp = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
-        wanted = {**wanted, "updated_by": by, "updated_at": stamp}
+        wanted = {**wanted, "updated_by": by, "updated_at": stamp(time.time())}
         try:
             return wanted, store.swap(wanted, generation)
         except (StaleWrite, StoreUnavailable):

@@ -1,9 +1,12 @@
-"""What the leader finds to do: pure decisions from what the swarm, the store and the cloud say."""
+"""What the leader finds to do: pure decisions from what the swarm, the store and the cloud say.
+
+Nodes are identified ones everywhere: see owner.py.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, NamedTuple, Optional
+from typing import Any, NamedTuple
 
 from . import control as rules
 from .health import History
@@ -11,10 +14,10 @@ from .local import fingerprint, root_digest
 from .members import proven_gone
 from .metadata import GONE, Machine
 from .nodes import APPLIED, HOLD, INSTANCE, POOL, POOL_KEYS, ZONE, Node
+from .owner import Machines, holders, machine_of
 from .store import Control
 
 _TOO_MANY = 0.4  # of all nodes: when more look dead, what is broken is rather our view
-Machines = Optional[dict[str, Machine]]
 
 
 class Marking(NamedTuple):
@@ -53,12 +56,16 @@ def tokens_are_live(control: Control, swarm: dict[str, Any]) -> bool:
 
 
 def stale_seats(control: Control, nodes: list[Node], machines: Machines) -> dict[str, Any]:
-    """Seats whose node was removed, and seats reserved by machines that are gone; instance -> node id or None."""
-    present = {node.id for node in nodes}
+    """Seats whose node was removed or is another's, and those reserved by machines that are gone.
+
+    Instance -> node id or None.
+    """
+    present, held = {node.id for node in nodes}, holders(control, machines or {})
     stale = {}
     for instance, seat in control["seats"].items():
         gone = machines is not None and instance not in machines
-        if (seat["node_id"] is None and gone) or (seat["node_id"] is not None and seat["node_id"] not in present):
+        others = machines is not None and held.get(seat["node_id"], instance) != instance
+        if others or (gone if seat["node_id"] is None else seat["node_id"] not in present):
             stale[instance] = seat["node_id"]
     return stale
 
@@ -67,7 +74,7 @@ def markings(control: Control, nodes: list[Node], machines: Machines) -> list[Ma
     """Nodes whose labels or availability are not as the cloud and the inventory say; a newcomer waits until ready."""
     found = []
     for node in nodes:
-        machine = _machine_of(node, machines)
+        machine = machine_of(node, machines)
         if machine is None or machine.state in GONE or (INSTANCE not in node.labels and node.state != "ready"):
             continue
         pool = control["pools"].get(machine.pool, {})
@@ -78,6 +85,12 @@ def markings(control: Control, nodes: list[Node], machines: Machines) -> list[Ma
     return found
 
 
+def wish_for(control: Control, node: Node) -> str:
+    """The availability that the pool of a labelled node is to have; active for one of no pool."""
+    pool = control.get("pools", {}).get(node.labels.get(POOL, ""), {})
+    return str(pool.get("availability", "active"))
+
+
 def _availability(node: Node, wish: str) -> tuple[str, dict[str, str]]:
     """What the pool wishes, once for each wish. One that a person changed since is theirs, and is held from then on."""
     if HOLD in node.labels:
@@ -85,12 +98,6 @@ def _availability(node: Node, wish: str) -> tuple[str, dict[str, str]]:
     if node.labels.get(APPLIED) != wish:
         return wish, {APPLIED: wish}
     return node.availability, {} if node.availability == wish else {HOLD: "by-hand"}
-
-
-def _machine_of(node: Node, machines: Machines) -> Machine | None:
-    """The cloud's own record of a node: its label is only a claim, which the address has to confirm."""
-    machine = (machines or {}).get(node.instance or "")
-    return machine if machine and machine.address == node.address else None
 
 
 def _labels(node: Node, machine: Machine, pool: dict[str, str]) -> dict[str, str]:
@@ -107,7 +114,7 @@ def ghosts(control: Control, nodes: list[Node], machines: Machines, history: His
         return []
     down = [node for node in nodes if node.state == "down"]
     limit = rules.timer(control, "dead")
-    gone = proven_gone(control, nodes, machines) | _half_removed(control, nodes)
+    gone = proven_gone(control, nodes, machines) | _seatless(control, nodes)
     return [one for one in down if not one.member and one.id in gone and history.bad_for(one.id, now) >= limit]
 
 
@@ -126,14 +133,19 @@ def demoted(control: Control, nodes: list[Node], machines: Machines) -> list[Nod
 
 
 def _is_manager(node: Node, machines: Machines) -> bool:
-    machine = _machine_of(node, machines)
+    machine = machine_of(node, machines)
     return machine is not None and (machine.role, machine.state) == ("manager", "running") and HOLD not in node.labels
 
 
 def _half_removed(control: Control, nodes: list[Node]) -> set[str]:
     """Managers that were demoted by somebody who did not live to remove them."""
+    return _seatless(control, nodes) & {node.id for node in nodes if node.role == "worker"}
+
+
+def _seatless(control: Control, nodes: list[Node]) -> set[str]:
+    """Managers' nodes without a place in raft: demoted, or promoted again and never back."""
     seats = {seat["node_id"] for seat in control["seats"].values()}
-    return {node.id for node in nodes if node.id in seats and node.role == "worker" and not node.member}
+    return {node.id for node in nodes if node.id in seats and not node.member}
 
 
 def dead_managers(nodes: list[Node], machines: Machines, history: History) -> list[Node]:

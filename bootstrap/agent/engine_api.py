@@ -21,6 +21,7 @@ KINDS = (
     ("A valid join token is necessary", "stale_token"),
     ("remote CA does not match fingerprint", "wrong_ca"),
     ("invalid join token", "bad_token"),
+    ("reachable external CA corresponding to the current CA certificate", "no_ca_key"),
     ("Timeout was reached before node", "pending"),
     ("already part of a swarm", "in_swarm"),
     ("could not connect to prospective new cluster member", "dial_back"),
@@ -137,9 +138,9 @@ class Engine:
         """GET /nodes."""
         return list(self.request("GET", "/nodes") or [])
 
-    def labelled(self, kind: str, label: str) -> list[dict[str, Any]]:
+    def labelled(self, kind: str, label: str, **query: Any) -> list[dict[str, Any]]:
         """Objects of a kind (services, networks, configs, secrets) that carry `label` (`key` or `key=value`)."""
-        return list(self.request("GET", f"/{kind}", filters=json.dumps({"label": [label]})) or [])
+        return list(self.request("GET", f"/{kind}", filters=json.dumps({"label": [label]}), **query) or [])
 
     def tasks(self, node_id: str) -> list[dict[str, Any]]:
         """The tasks that swarm has placed on a node, finished ones included."""

@@ -6,6 +6,7 @@ import re
 from typing import NamedTuple
 
 from . import form, identity, local
+from .checkpoint import reach
 from .context import Context
 from .engine_api import EngineError
 from .errors import AgentError, log
@@ -39,10 +40,13 @@ class _Attempt(NamedTuple):
 def attempt(context: Context, control: Control, me: Machine) -> None:
     """Join the published swarm. Raises Refusal, or StoreUnavailable when the token cannot be read."""
     token = _token(context, control, me.role)
+    reach("enter.token")
     identity.remember(context, epoch=control["epoch"], node_id="")  # the identity that comes is another
+    reach("enter.remembered")
     availability = context.config.get("availability", "active") if me.role == "manager" else "drain"
     one = _Attempt(context, me, token, availability)
-    addresses = [manager["address"] for manager in control["managers"] if manager["instance"] != me.instance]
+    others = [one for one in control["managers"] if me.instance != one["instance"] and me.address != one["address"]]
+    addresses = [one["address"] for one in others]
     context.random.shuffle(addresses)
     last = Refusal(AgentError("no manager is published", code="no_managers"), "unreachable")
     for address in addresses:
@@ -64,6 +68,7 @@ def _join(one: _Attempt, address: str) -> None:
         "Availability": one.availability,
     }
     try:
+        reach("enter.join")
         one.context.engine.request("POST", "/swarm/join", body)
     except EngineError as error:
         if error.kind != "pending" or not settle(one.context):

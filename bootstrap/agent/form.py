@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from . import audit, identity
 from . import control as rules
-from . import identity
+from .checkpoint import reach
 from .context import Context
 from .engine_api import EngineError
 from .errors import log
@@ -32,6 +33,7 @@ def init(context: Context, control: Control, me: Machine) -> None:
         "Spec": _edited({}, wanted),
     }
     log(f"swarm init on {me.address}")
+    reach("form.init")
     context.engine.request("POST", "/swarm/init", body)
 
 
@@ -53,24 +55,41 @@ def publish(context: Context, control: Control, me: Machine, local: Local) -> No
         log("this swarm was made with other settings, as after a crash in `swarm init`: it is made anew")
         context.engine.leave()
         return
-    apply_spec(context, wanted)
+    reach("form.made")
+    try:
+        apply_spec(context, wanted)
+    except EngineError as error:
+        if error.kind != "no_ca_key":
+            raise
+        log("this swarm has no CA key, as after a crash in `swarm init`: nobody could join it, so it is made anew")
+        context.engine.leave()
+        return
+    reach("form.spec")
     swarm = context.engine.swarm()
     facts = {"swarm_id": swarm["ID"], "ca_digest": root_digest(swarm), "secrets": write_secrets(context, swarm, {})}
+    reach("form.secrets")
     member = {"instance": me.instance, "node_id": local.node_id, "address": me.address}
     epoch = control["epoch"]
     rules.swap(context.store, lambda now: rules.publish(now, member, facts, epoch), me.instance)
+    audit.record(context, "publish", node=me.hostname, epoch=epoch, detail=f"swarm {swarm['ID']}")
+    reach("form.published")
     log(f"published swarm {swarm['ID']} in epoch {epoch}")
 
 
 def apply_spec(context: Context, wanted: dict[str, Any]) -> None:
-    """Bring the parts of the spec that may change to what was asked for, and see that they are."""
+    """Bring the parts of the spec that may change to what was asked for, and see that they are.
+
+    It is written also where nothing differs: only then the engine looks whether it has the key of its CA.
+    """
+    written = False
     for _ in range(_TRIES):
         swarm = context.engine.swarm()
         spec = _edited(swarm["Spec"], wanted)
-        if spec == swarm["Spec"]:
+        if written and spec == swarm["Spec"]:
             return
         try:
             context.engine.request("POST", "/swarm/update", spec, version=swarm["Version"]["Index"])
+            written = True
         except EngineError as error:
             if error.kind != "out_of_sequence":
                 raise
@@ -97,7 +116,7 @@ def write_secrets(context: Context, swarm: dict[str, Any], published: dict[str, 
         version = context.store.write_secret(tree, name, value)
         if context.store.read_secret(tree, name, version) != value:
             raise StoreUnavailable(f"{tree}/{name} reads back differently")
-        pointers[key] = {"version": version, "fp": fingerprint(value)}
+        pointers[key] = {"version": version, "fp": fingerprint(value), "at": rules.stamp(context.clock.wall())}
     return pointers
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Set
 
 from .nodes import Node
 
@@ -25,18 +25,25 @@ class History:
         """How long to wait between two samples, so that a window holds enough of them."""
         return self.window / SAMPLES
 
-    def add(self, now: float, nodes: Iterable[Node]) -> None:
-        """Take one sample."""
+    def add(self, now: float, nodes: Iterable[Node], ailing: Set[str] = frozenset()) -> None:
+        """Take one sample. `ailing` are nodes that swarm may show as well although they are not."""
         nodes = list(nodes)
         if self._samples and now - self._samples[-1][0] > 3 * self.pause:
-            self._bad_since, self.leader = {}, ""  # nobody looked meanwhile: what was seen before tells nothing
-        self._samples.append((now, frozenset(node.id for node in nodes if node.member and node.well)))
+            self.lapse()
+            self._bad_since = {}  # nobody looked meanwhile: what was seen before tells nothing
+        well = {node.id for node in nodes if node.member and node.well}
+        self._samples.append((now, frozenset(well - ailing)))
         while self._samples and self._samples[0][0] < now - self.window - self.pause / 2:
             self._samples.popleft()
         leader = next((node.id for node in nodes if node.leader), "")
         if leader != self.leader:
             self.leader, self.leader_since = leader, now
         self._note_dead(now, nodes)
+
+    def lapse(self) -> None:
+        """Nothing could be seen, as while there is no quorum: nobody was stable then, and the leader is a new one."""
+        self._samples.clear()
+        self.leader = ""
 
     def _note_dead(self, now: float, nodes: list[Node]) -> None:
         present = {node.id for node in nodes}
@@ -48,7 +55,7 @@ class History:
                 self._bad_since.pop(node.id, None)
 
     def stable(self, now: float) -> frozenset[str]:
-        """The managers that were reachable and ready in every sample of the window; none while it is too short."""
+        """The managers that were reachable, ready and not ailing in every sample of the window; none while it is too short."""
         recent = [sample for sample in self._samples if sample[0] >= now - self.window - self.pause / 2]
         if len(recent) < SAMPLES or now - recent[0][0] < self.window - self.pause:
             return frozenset()

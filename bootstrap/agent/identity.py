@@ -44,6 +44,17 @@ def progress(context: Context, word: str) -> None:
         replace_file(path, word, 0o644, lasting=False)
 
 
+def be_prepared(context: Context) -> None:
+    """Note that this boot has done all that must come before an engine."""
+    replace_file(os.path.join(context.paths.run, "prepared"), boot_id(context), lasting=False)
+
+
+def prepared(context: Context) -> bool:
+    """True from `be_prepared` to the end of the boot, as long as the memory is there."""
+    said = read_file(os.path.join(context.paths.run, "prepared"))
+    return bool(said) and said == boot_id(context) and bool(recall(context).get("instance"))
+
+
 def stay_out(context: Context, wish: bool) -> None:
     """Remember until the next boot that somebody made this node leave on purpose, or that it may join again."""
     path = os.path.join(context.paths.run, "left")

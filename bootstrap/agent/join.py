@@ -15,11 +15,17 @@ CLAIM, TAKE_OVER, INIT, PUBLISH = "claim", "take over", "init", "publish"
 TAKE_SEAT, LOSE_SEAT, JOIN, WIPE, PENDING, UNLOCK = "take seat", "lose seat", "join", "wipe", "pending", "unlock"
 
 
+_HEAL = (
+    "bring back a majority of the managers; mend what the engine complains of, then `systemctl restart docker` on it"
+)
+
+
 class Step(NamedTuple):
-    """What to do next and, in plain words, why."""
+    """What to do next and, in plain words, why; what a person can do about it where the node can only wait."""
 
     action: str
     why: str
+    fix: str = ""
 
 
 def next_step(control: Control, local: Local, me: Machine, claim_is_stale: bool = False) -> Step:
@@ -80,9 +86,12 @@ def _formed(control: Control, local: Local, me: Machine) -> Step:
         return Step(WIPE, f"a join that never ended well: {local.error}")
     if local.state == "locked":
         return Step(UNLOCK, "the engine is locked")
+    if _moved(local, me):
+        return _at_new_address(control, local, me)
     # A worker, whose swarm holds no data, leaves after a while and joins anew. A manager is replaced by the leader, who
     # sees it dead; where all are broken the engines have to be restarted once the cause is gone.
-    return Step(PENDING if me.role == "worker" else WAIT, f"the engine's swarm is in {local.state}: {local.error}")
+    why = f"the engine's swarm is in {local.state}: {local.error}"
+    return Step(PENDING, why) if me.role == "worker" else Step(WAIT, why, _HEAL)
 
 
 def _member(control: Control, local: Local, me: Machine) -> Step:
@@ -90,9 +99,35 @@ def _member(control: Control, local: Local, me: Machine) -> Step:
         if not (local.swarm_id or local.digests):
             return Step(WAIT, "the engine does not say yet which swarm this is")
         return Step(WIPE, "this is not the published swarm")
+    if _moved(local, me) and (me.role == "worker" or _others(control, local)):
+        return _at_new_address(control, local, me)
     if me.role == "manager" and not local.control_available:
         return Step(WAIT, "a member, but not yet a manager")
     return Step(DONE, "a member of the published swarm")
+
+
+def _moved(local: Local, me: Machine) -> bool:
+    """True when the machine has another address than it joined with: what others send to it does not arrive."""
+    return bool(local.address) and local.address != me.address
+
+
+def _at_new_address(control: Control, local: Local, me: Machine) -> Step:
+    """A node never changes its address: it joins anew. A manager only once the others have committed that it is out."""
+    why = f"the address of this machine changed from {local.address} to {me.address}"
+    if me.role == "worker":
+        return Step(WIPE, why)
+    if not _others(control, local):
+        fix = f"give the machine its address {local.address} back: it holds the only copy of the swarm"
+        return Step(WAIT, f"{why}, and it is the only manager", fix)
+    seat = control["seats"].get(me.instance) or {}
+    if seat.get("node_id") and not seat.get("lost"):
+        return Step(LOSE_SEAT, why)
+    return Step(WAIT, f"{why}: the leader has to clear our old seat", f"give it {local.address} back, or {_HEAL}")
+
+
+def _others(control: Control, local: Local) -> bool:
+    """True when the cluster has managers besides this one."""
+    return bool({one["node_id"] for one in control["managers"]} - {local.node_id or local.joined_as})
 
 
 def _known(control: Control, local: Local, me: Machine) -> bool:
@@ -114,7 +149,7 @@ def _enter(control: Control, me: Machine) -> Step:
         return Step(JOIN, "a manager seat is reserved")
     if not seat.get("lost"):
         return Step(LOSE_SEAT, "this machine was a manager and has lost its swarm")
-    return Step(WAIT, "the leader has to clear our old seat")
+    return Step(WAIT, "the leader has to clear our old seat", _HEAL)
 
 
 def _removed(control: Control, local: Local) -> str | None:

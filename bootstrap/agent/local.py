@@ -19,7 +19,8 @@ _PEM = re.compile(r"-----BEGIN CERTIFICATE-----(.*?)-----END CERTIFICATE-----", 
 class Local(NamedTuple):
     """`state` is inactive, pending, active, error or locked. `digests` are those of the root CAs that it trusts.
 
-    `epoch`, `joined` ((uid, swarm id) or ("", "")) and `joined_as` are what this machine remembers, not the engine.
+    `address` is the one that it joined with, for good. `epoch`, `joined` ((uid, swarm id) or ("", "")) and `joined_as`
+    are what this machine remembers, not the engine.
     """
 
     state: str
@@ -31,6 +32,8 @@ class Local(NamedTuple):
     epoch: int = 0
     joined: tuple[str, str] = ("", "")
     joined_as: str = ""
+    address: str = ""
+    engine: str = ""  # its version
 
     @property
     def was_member(self) -> bool:
@@ -40,7 +43,8 @@ class Local(NamedTuple):
 
 def observe(context: Context) -> Local:
     """Ask the engine. Raises EngineError."""
-    swarm = context.engine.info().get("Swarm") or {}
+    info = context.engine.info()
+    swarm = info.get("Swarm") or {}
     cluster = swarm.get("Cluster") or {}
     known = identity.recall(context)
     root = (cluster.get("TLSInfo") or {}).get("TrustRoot") or ""
@@ -55,6 +59,8 @@ def observe(context: Context) -> Local:
         epoch=int(known.get("epoch") or 0),
         joined=(known.get("uid") or "", known.get("swarm_id") or ""),
         joined_as=known.get("node_id") or "",
+        address=swarm.get("NodeAddr") or "",
+        engine=info.get("ServerVersion") or "",
     )
 
 

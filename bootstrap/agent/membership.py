@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from typing import Callable, NamedTuple
 
+from . import audit, daemon, enter, form, hooks, identity, join
 from . import control as rules
-from . import enter, form, hooks, identity, join
+from .checkpoint import reach
 from .context import Context, alone
+from .engine_api import EngineError
 from .errors import HEALS, Refused, explain, log
 from .local import Local, observe
 from .metadata import GONE, Machine, list_machines
 from .store import Control
+from .unlock import unlock
+from .watchdog import Watchdog
 
 _POLL = 1.0
 _FIRST, _CAP = 2.0, 60.0  # seconds of jitter after a refused join
@@ -50,6 +54,7 @@ class Membership:
         self._claim_seen: tuple[object, float] = (None, 0.0)
         self._pending_since: float | None = None
         self._hooked = False
+        self._watchdog = Watchdog(context)
         self._waiting_since = context.clock.now()
         self._said = ""
 
@@ -69,6 +74,8 @@ class Membership:
         except enter.Refusal as error:
             return Turn(None, self._after_refusal(error))
         except HEALS as error:
+            if isinstance(error, EngineError) and error.kind == "down":
+                self._watchdog.silent()
             self._say(explain(error))
             return Turn(None, self._context.random.uniform(1, 4))
 
@@ -89,7 +96,9 @@ class Membership:
     def _look(self) -> Sight:
         me = self._context.metadata.identity()
         control, _ = self._context.store.read()
-        return Sight(control, observe(self._context), me)
+        local = observe(self._context)
+        self._watchdog.answered()
+        return Sight(control, local, me)
 
     def _deeds(self) -> dict[str, Callable[[Sight], None]]:
         return {
@@ -102,7 +111,7 @@ class Membership:
             join.JOIN: self._join,
             join.WIPE: lambda _: self._context.engine.leave(),
             join.PENDING: self._pending,
-            join.UNLOCK: self._unlock,
+            join.UNLOCK: lambda sight: unlock(self._context, sight.control),
             join.DONE: self._done,
         }
 
@@ -111,28 +120,42 @@ class Membership:
 
     def _claim(self, sight: Sight) -> None:
         boot = identity.boot_id(self._context)
+        reach("join.claim")
         self._swap(lambda now: rules.claim(now, sight.me.instance, boot), sight.me)
+        audit.record(self._context, join.CLAIM, node=sight.me.hostname, epoch=sight.control["epoch"] + 1)
+        reach("join.claimed")
 
     def _take_over(self, sight: Sight) -> None:
         boot, epoch = identity.boot_id(self._context), sight.control["epoch"]
+        reach("join.take_over")
         self._swap(lambda now: rules.take_over(now, sight.me.instance, boot, epoch), sight.me)
+        audit.record(self._context, join.TAKE_OVER, node=sight.me.hostname, epoch=epoch + 1)
+        reach("join.taken_over")
 
     def _init(self, sight: Sight) -> None:
         self._before_joining(sight.me)
+        reach("join.init")
         form.init(self._context, sight.control, sight.me)
+        reach("join.inited")
 
     def _take_seat(self, sight: Sight) -> None:
         self._must_be_wanted()
+        reach("join.take_seat")
         self._swap(lambda now: rules.take_seat(now, sight.me.instance, sight.me.address), sight.me)
+        reach("join.seated")
 
     def _lose_seat(self, sight: Sight) -> None:
         node_id = sight.control["seats"][sight.me.instance]["node_id"]
+        reach("join.lose_seat")
         self._swap(lambda now: rules.lose_seat(now, sight.me.instance, node_id), sight.me)
+        reach("join.unseated")
 
     def _join(self, sight: Sight) -> None:
         self._must_be_wanted()
         self._before_joining(sight.me)
+        reach("join.join")
         enter.attempt(self._context, sight.control, sight.me)
+        reach("join.joined")
 
     def _must_be_wanted(self) -> None:
         if identity.stays_out(self._context):
@@ -150,25 +173,27 @@ class Membership:
         if now - self._pending_since >= enter.PENDING_LIMIT:
             self._context.engine.leave()
 
-    def _unlock(self, sight: Sight) -> None:
-        pointer = sight.control.get("secrets", {}).get("unlock")
-        if pointer and self._context.role == "manager":
-            key = self._context.store.read_secret("manager", form.UNLOCK_KEY, pointer["version"])
-            self._context.engine.request("POST", "/swarm/unlock", {"UnlockKey": key})
-
     def _done(self, sight: Sight) -> None:
         control, local, me = sight
         seat = control["seats"].get(me.instance)
-        if local.control_available and seat and (seat["node_id"] is None or seat.get("lost")):
+        mine = seat is not None and seat["node_id"] == local.node_id and not seat.get("lost")
+        if local.control_available and me.role == "manager" and not mine:
+            reach("join.fill_seat")
             self._swap(lambda now: rules.fill_seat(now, me.instance, local.node_id, me.address), me)
+            reach("join.filled")
         known = {"uid": control["uid"], "swarm_id": control["swarm_id"], "node_id": local.node_id}
+        reach("join.remember")
         identity.remember(self._context, epoch=control["epoch"], **known)
+        reach("join.remembered")
         identity.progress(self._context, identity.JOINED)
+        daemon.keep(self._context, me.instance)
         if identity.recall(self._context).get("hooked") != local.node_id:
             try:  # a script that fails is not repeated, one that a crash kept from running is
                 hooks.run(self._context, hooks.POST_JOIN, me)
             finally:
+                reach("join.hooked")
                 identity.remember(self._context, hooked=local.node_id)
+                reach("join.done")
 
     def _claim_is_stale(self, sight: Sight) -> bool:
         """The holder is gone by the cloud's word, or its claim did not change for long on this machine's own clock."""
@@ -188,7 +213,7 @@ class Membership:
         self._refused += 1
         if error.fresh and self._refused == 1:
             return 0.0  # the token was rotated meanwhile: one immediate second look
-        ceiling = min(_CAP, _FIRST * 2**self._refused)
+        ceiling = min(_CAP, _FIRST * 2 ** min(self._refused, 10))  # refusals go on for ever, a float does not
         return max(error.floor, self._context.random.uniform(_FIRST, ceiling))
 
     def _say(self, text: str) -> None:

@@ -8,6 +8,7 @@ from typing import Any, Callable, NamedTuple
 from .engine_api import Engine, EngineError
 
 POOL, ZONE, INSTANCE, HOLD = "bootstrap.pool", "bootstrap.zone", "bootstrap.instance", "bootstrap.hold"
+DAEMON = "bootstrap.daemon"  # a label of the engine, as INSTANCE is
 APPLIED = "bootstrap.availability"  # the availability that the leader gave it last: who differs was changed by hand
 POOL_KEYS = "bootstrap.pool-labels"  # which labels came from the pool, so that they can be taken away again
 _TRIES = 5
@@ -15,7 +16,10 @@ _RUNNING = ("new", "allocated", "pending", "assigned", "accepted", "preparing", 
 
 
 class Node(NamedTuple):
-    """One node. `reachability` is None when it holds no raft seat; `instance` is the engine's own label."""
+    """One node. `reachability` is None when it holds no raft seat; `claim` and `daemon` are the engine's own labels.
+
+    Which machine it is, `instance`, is known once `owner.identify` has looked at more than the claim.
+    """
 
     id: str
     hostname: str
@@ -28,8 +32,11 @@ class Node(NamedTuple):
     engine: str
     arch: str
     labels: dict[str, str]
-    instance: str | None
     created: str
+    claim: str | None = None  # the instance that its description names, which may be another node's
+    daemon: str | None = None  # the settings that its engine runs with, as JSON
+    instance: str | None = None
+    sure: bool = False  # more than one thing says so
 
     @property
     def member(self) -> bool:
@@ -59,8 +66,9 @@ def parse(raw: dict[str, Any]) -> Node:
         engine=engine.get("EngineVersion") or "",
         arch=platform.get("Architecture") or "",
         labels=dict(spec.get("Labels") or {}),
-        instance=(engine.get("Labels") or {}).get(INSTANCE),
         created=raw.get("CreatedAt") or "",
+        claim=(engine.get("Labels") or {}).get(INSTANCE) or None,
+        daemon=(engine.get("Labels") or {}).get(DAEMON),
     )
 
 

@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
+import re
 from functools import partial
 from typing import Any, Callable
 
+from . import audit, duties, form, members, nodes
 from . import control as rules
-from . import duties, form, members, nodes
+from .checkpoint import reach
 from .context import Context
-from .duties import Machines, Marking
+from .description import Description
+from .duties import Marking
 from .errors import HEALS, explain, log
 from .join import DONE
-from .membership import Membership
+from .membership import Membership, Sight, Turn
 from .metadata import list_machines
 from .nodes import Node
+from .owner import Machines, identify
+from .publish import publish
+from .pulse import Pulse
 from .store import Control
+from .vanished import Register
+from .watch import Watch
 
 _PERIOD = 15.0
 _AGAIN = 900.0  # seconds until the same is said again
@@ -22,13 +30,20 @@ _STALE_LEASE = 120.0  # seconds that a lease may stay unchanged before its holde
 
 
 class Reconciler:
-    """Ticks for ever. A tick that cannot see does nothing; a tick that can does little at a time."""
+    """Ticks for ever. A tick that cannot see does nothing; a tick that can does little at a time.
+
+    `reconcile` false in the control object pauses all that the leader does: it publishes, labels, promotes, removes and
+    rotates nothing. A node's own membership and a manager's word on its health go on, and so do the verbs.
+    """
 
     def __init__(self, context: Context) -> None:
         self._context = context
         self._membership = Membership(context)
-        self._watch: members.Watch | None = None
+        self._pulse = Pulse(context)
+        self._watch: Watch | None = None
         self._due = context.clock.now()
+        self._register = Register(context)
+        self._description = Description(context)
         self._lease: tuple[Any, float] = (None, 0.0)
         self._said: dict[str, float] = {}
 
@@ -43,37 +58,65 @@ class Reconciler:
     def tick(self) -> float:
         """Membership first, then a sample, then the duties when they are due; seconds until the next tick."""
         turn = self._membership.turn()
+        self._do(partial(self._speak, turn))
         if turn.step is None or turn.sight is None or turn.step.action != DONE:
             return turn.pause
         try:
-            control, local, _ = turn.sight
-            period = min(_PERIOD, rules.timer(control, "stable") / 2)
-            return min(period, self._as_manager(control, period, local.node_id)) if local.control_available else period
+            period = min(_PERIOD, rules.timer(turn.sight.control, "stable") / 2)
+            return min(period, self._as_manager(turn.sight, period)) if turn.sight.local.control_available else period
         except HEALS as error:
             self._say(f"nothing is seen: {explain(error)}")
             return _PERIOD / 3
 
-    def _as_manager(self, control: Control, period: float, mine: str) -> float:
+    def _speak(self, turn: Turn) -> None:
+        """A manager tells how it is whatever the turn brought: also one that its swarm has thrown out."""
+        if self._context.role == "manager":
+            if turn.sight is not None:
+                control, local, me = turn.sight
+                self._pulse.see(me.instance, local, rules.timer(control, "stable"))
+            self._pulse.beat()
+
+    def _as_manager(self, sight: Sight, period: float) -> float:
+        control, mine = sight.control, sight.local.node_id
         if self._watch is None or self._watch.history.window != rules.timer(control, "stable"):
-            self._watch = members.Watch(self._context, control)
+            self._watch = Watch(self._context, control, self._pulse)
+        self._watch.control = control
         found = self._watch.sample()
-        self._watch.save_leader()
+        self._watch.save()
+        self._register.look(control, found)
         own = nodes.find(found, mine)
-        now = self._context.clock.now()
-        if own and own.leader and control.get("reconcile", True) and now >= self._due:
-            self._due = now + period * 0.9
-            self._lead(control, found, mine, self._watch)
+        self._do(partial(self._description.look, own, sight.me.instance))
+        if own and own.leader:
+            self._as_leader(control, found, mine, period)
         return self._watch.history.pause
 
-    def _lead(self, control: Control, found: list[Node], mine: str, watch: members.Watch) -> None:
+    def _as_leader(self, control: Control, found: list[Node], mine: str, period: float) -> None:
+        now, new = self._context.clock.now(), any(_is_new(node) for node in found)
+        due, paused = now >= self._due, not control.get("reconcile", True)
+        if due:
+            self._due = now + period * 0.9
+            self._do(partial(self._end_stale_lease, control, mine))
+        if paused or self._watch is None or not (due or new):
+            return
         machines = list_machines(self._context.metadata)
+        found = identify(control, found, machines)
+        if due:
+            self._lead(control, found, mine, self._watch, machines)
+        else:  # whoever boots waits for it
+            self._mark_all(control, [node for node in found if _is_new(node)], machines)
+
+    def _lead(self, control: Control, found: list[Node], mine: str, watch: Watch, machines: Machines) -> None:
         self._do(partial(self._publish, control, found, mine, machines))
-        for marking in duties.markings(control, found, machines):
-            self._do(partial(self._mark, marking))
-        self._do(partial(self._end_stale_lease, control, mine))
+        self._do(partial(self._register.tell, control, found, mine))
+        self._mark_all(control, found, machines)
+        self._do(partial(watch.forget_gone, machines))
         if watch.history.leader_age(self._context.clock.now()) >= rules.timer(control, "settle"):
             # not right after a change of the leader, when nodes look worse than they are
             self._do(partial(self._clear, control, found, mine, watch, machines))
+
+    def _mark_all(self, control: Control, found: list[Node], machines: Machines) -> None:
+        for marking in duties.markings(control, found, machines):
+            self._do(partial(self._mark, marking))
 
     def _do(self, deed: Callable[[], object]) -> None:
         """One duty: what fails is tried again in the next round, and keeps no other duty from being done."""
@@ -82,7 +125,7 @@ class Reconciler:
         except HEALS as error:
             self._say(f"not done: {explain(error)}")
 
-    def _clear(self, control: Control, found: list[Node], mine: str, watch: members.Watch, machines: Machines) -> None:
+    def _clear(self, control: Control, found: list[Node], mine: str, watch: Watch, machines: Machines) -> None:
         """One change of the membership in a round: a dead manager, else a lost role, else a ghost."""
         if self._clear_dead_manager(control, found, mine, watch, machines):
             return
@@ -92,34 +135,27 @@ class Reconciler:
             self._say("so many machines look dead that nothing is reaped: look at the network first")
         else:
             for node in duties.ghosts(control, found, machines, watch.history, self._context.clock.now())[:1]:
-                log(f"reap {node.hostname} ({node.id})")
-                members.take_out(self._context, node, mine, lambda: None)
+                members.take_out(self._context, node, mine, lambda: None, duty="reap")
 
     def _promote(self, mine: str, machines: Machines) -> None:
         nodes.barrier(self._context.engine, mine)
-        found = nodes.read(self._context.engine)
-        for node in duties.demoted(self._context.store.read()[0], found, machines)[:1]:
+        control, _ = self._context.store.read()
+        found = identify(control, nodes.read(self._context.engine), machines)
+        for node in duties.demoted(control, found, machines)[:1]:
             log(f"promote {node.hostname} ({node.id}) again")
+            reach("reconcile.promote")
             nodes.change(self._context.engine, node.id, lambda spec: spec.update(Role="manager"))
+            audit.record(self._context, "promote", node=node.hostname, detail=node.id)
+            reach("reconcile.promoted")
 
     def _publish(self, control: Control, found: list[Node], mine: str, machines: Machines) -> None:
-        engine, store = self._context.engine, self._context.store
-        stale = duties.stale_seats(control, found, machines)
-        swarm = engine.swarm()
+        swarm = self._context.engine.swarm()
         live = form.live_secrets(self._context, swarm)
-        if duties.is_published(control, found, swarm, live) and not stale:
-            return
-        nodes.barrier(engine, mine)  # a leader that was cut off must not publish what it remembers
-        swarm, found = engine.swarm(), nodes.read(engine)
-        pointers = form.write_secrets(self._context, swarm, control["secrets"])
-        stale = duties.stale_seats(control, found, machines)
-
-        def change(now: Control) -> Control:
-            facts = {**duties.facts(now, found, swarm), "secrets": pointers}
-            return rules.refresh(rules.drop_seats(now, stale), duties.managers(found), facts)
-
-        rules.swap(store, change, mine)
-        log("published " + (", ".join(f"{key} token" for key in pointers) or "the managers"))
+        known = duties.is_published(control, found, swarm, live)
+        if not known or duties.stale_seats(control, found, machines):
+            reach("reconcile.publish")
+            publish(self._context, mine, machines)
+            reach("reconcile.published")
 
     def _mark(self, marking: Marking) -> None:
         def edit(spec: dict[str, Any]) -> None:
@@ -128,24 +164,26 @@ class Reconciler:
                 spec["Labels"], spec["Availability"] = marking.labels, marking.availability
 
         log(f"label {marking.node.hostname}" + ("" if nodes.INSTANCE in marking.node.labels else " (new)"))
+        reach("reconcile.mark")
         nodes.change(self._context.engine, marking.node.id, edit)
+        reach("reconcile.marked")
 
     def _clear_dead_manager(
-        self, control: Control, found: list[Node], mine: str, watch: members.Watch, machines: Machines
+        self, control: Control, found: list[Node], mine: str, watch: Watch, machines: Machines
     ) -> bool:
         """Remove at most one; True when something was removed."""
         proven = members.proven_gone(control, found, machines)
         for node in duties.dead_managers(found, machines, watch.history):
             if node.id == mine:
                 continue  # the leader: another leads first
-            why = watch.refusal(control, node.id, proven)
+            # The rule for dead ones alone: by that for live ones a hiccup would cost a seat wherever there is one to spare.
+            gate = partial(watch.refusal, control, node.id, proven, dead_only=True)
+            why = gate()
             if why:
                 self._say(f"manager {node.hostname} does not answer; it stays because: {why}")
                 continue
-            gate = partial(
-                watch.refusal, control, node.id, proven
-            )  # one that is proven gone may look Ready for 15 s yet
-            members.take_out(self._context, node, mine, gate, force=node.id in proven)
+            # By force, what is sure of itself: with a broken raft log a node looks ready, and would be promoted for ever.
+            members.take_out(self._context, node, mine, gate, force=node.id in proven or watch.owns_up(node))
             return True
         return False
 
@@ -159,9 +197,14 @@ class Reconciler:
             rules.swap(self._context.store, lambda held: rules.end_change(held, lease), mine)
 
     def _say(self, text: str) -> None:
-        """Once in a quarter of an hour."""
-        now = self._context.clock.now()
+        """Once in a quarter of an hour, whatever its numbers are by then."""
+        now, key = self._context.clock.now(), re.sub(r"\b\d+ s\b", "", text)
         self._said = {said: when for said, when in self._said.items() if now - when < _AGAIN}
-        if text not in self._said:
+        if key not in self._said:
             log(text)
-            self._said[text] = now
+            self._said[key] = now
+
+
+def _is_new(node: Node) -> bool:
+    """Ready, and without the label that the leader gives everybody."""
+    return node.state == "ready" and nodes.INSTANCE not in node.labels

@@ -8,6 +8,7 @@ import os
 import shutil
 from typing import Any
 
+from . import tasks
 from .context import Context
 from .engine_api import Engine, EngineError, encode
 from .errors import AgentError
@@ -19,17 +20,24 @@ _DEADLINE = 300
 
 
 def stacks(engine: Engine) -> list[dict[str, Any]]:
-    """[{"name", "ours", "hash", "live"}]: no hash when it was not deployed to its end, live when as we deployed it."""
+    """[{"name", "ours", "hash", "live", "waiting"}].
+
+    No hash when it was not deployed to its end; live when as we deployed it; waiting: see tasks.waiting.
+    """
     records = {one["Spec"]["Labels"][STACK]: one["Spec"]["Labels"] for one in engine.labelled("configs", STACK)}
-    specs: dict[str, list[Any]] = {}
-    for service in engine.labelled("services", NAMESPACE):
-        specs.setdefault(service["Spec"]["Labels"][NAMESPACE], []).append(service["Spec"])
-    return [_shown(name, records.get(name), specs.get(name, [])) for name in sorted({*records, *specs})]
+    services: dict[str, list[Any]] = {}
+    for service in engine.labelled("services", NAMESPACE, status="true"):
+        services.setdefault(service["Spec"]["Labels"][NAMESPACE], []).append(service)
+    return [_shown(engine, name, records.get(name), services.get(name, [])) for name in sorted({*records, *services})]
 
 
-def _shown(name: str, record: dict[str, str] | None, specs: list[Any]) -> dict[str, Any]:
-    live = bool(record and record.get(PRINT)) and record is not None and record[PRINT] == fingerprint(specs)
-    return {"name": name, "ours": record is not None, "hash": (record or {}).get(HASH) or None, "live": live}
+def _shown(engine: Engine, name: str, record: dict[str, str] | None, services: list[Any]) -> dict[str, Any]:
+    printed = fingerprint([service["Spec"] for service in services])
+    live = bool(record and record.get(PRINT)) and record is not None and record[PRINT] == printed
+    late = tasks.waiting(engine, services) if record is not None else []
+    return {
+        "name": name, "ours": record is not None, "hash": (record or {}).get(HASH) or None, "live": live, "waiting": late,
+    }  # fmt: skip
 
 
 def fingerprint(specs: list[Any]) -> str:

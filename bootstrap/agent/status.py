@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import socket
 from typing import Any
 
@@ -12,8 +11,11 @@ from .engine_api import EngineError
 from .errors import AgentError
 from .join import next_step
 from .local import Local, observe
-from .metadata import Machine
+from .metadata import Machine, list_machines
+from .owner import Machines, identify, is_foreign
+from .pulse import disk, is_full
 from .store import ABSENT, Control
+from .watch import seen_lately
 
 
 def report(context: Context, version: str, local_only: bool = False) -> dict[str, Any]:
@@ -26,7 +28,8 @@ def report(context: Context, version: str, local_only: bool = False) -> dict[str
         _explain(problems, control, local, me)
     swarm, alive = None, None
     if local.control_available and not local_only:
-        swarm, alive = _swarm(context, problems, control)
+        machines = list_machines(context.metadata) if me else None  # who does not know itself is asked nothing more
+        swarm, alive = _swarm(context, problems, control, machines)
     own = next((one for one in (swarm or {}).get("nodes", []) if one["id"] == local.node_id), None)
     return {
         "agent": version,
@@ -42,15 +45,18 @@ def report(context: Context, version: str, local_only: bool = False) -> dict[str
         "published_is_live": alive,
         "swarm": swarm,
         "disk": _disk(context.docker_root),
+        "health": _health(context, problems, control, swarm) if control else {},
         "problems": problems,
     }
 
 
-def _swarm(context: Context, problems: list[dict[str, str]], control: Control) -> tuple[Any, bool | None]:
+def _swarm(
+    context: Context, problems: list[dict[str, str]], control: Control, machines: Machines
+) -> tuple[Any, bool | None]:
     """The swarm as the managers agree on it; (None, None) when no quorum answers."""
     engine = context.engine
     try:
-        found, swarm = nodes.read(engine), engine.swarm()
+        found, swarm = identify(control, nodes.read(engine), machines), engine.swarm()
         document = {
             "id": swarm["ID"],
             "created_at": swarm.get("CreatedAt"),
@@ -65,14 +71,40 @@ def _swarm(context: Context, problems: list[dict[str, str]], control: Control) -
     return document, duties.tokens_are_live(control, swarm) if same else None
 
 
+def _health(context: Context, problems: list[dict[str, str]], control: Control, swarm: Any) -> dict[str, Any]:
+    """What each manager said last of itself, by instance; `ailing`: why it is not well ("" when it is, null: unknown).
+
+    A word has no age here, since one look has no clock to judge it by: the reconciler of this node judges it.
+    """
+    said = _try(problems, context.store.beats) or {}
+    seen, found = seen_lately(context), {}
+    names = {one["instance"]: one["hostname"] for one in (swarm or {}).get("nodes", [])}
+    for instance in sorted(one["instance"] for one in control.get("managers", []) if one["instance"] in said):
+        facts, ailing = said[instance], seen["ailing"].get(instance, "") if seen else None
+        found[instance] = {**facts, "ailing": ailing}
+        free, total = int(facts.get("disk_free") or 0), int(facts.get("disk_total") or 0)
+        if is_full(free, total) and "silent" not in (ailing or ""):
+            problems.append(_full(names.get(instance, instance), free, total))
+    return found
+
+
+def _full(hostname: str, free: int, total: int) -> dict[str, str]:
+    what = f"the disk is full: {free >> 20} of {total >> 20} MiB are free"
+    fix = "make room: `docker system prune` on it, or look for what fills it; it heals by itself then"
+    return {"code": "disk_full", "what": what, "where": hostname, "fix": fix}
+
+
 def _node(node: nodes.Node) -> dict[str, Any]:
-    return {key: value for key, value in node._asdict().items() if key != "created"}
+    kept = {key: value for key, value in node._asdict().items() if key not in ("created", "claim", "sure")}
+    return {**kept, "described_as": node.claim if is_foreign(node) else None}
 
 
 def _explain(problems: list[dict[str, str]], control: Control, local: Local, me: Machine) -> None:
     step = next_step(control, local, me)
     if step.action != "done":
-        problems.append({"code": "not_joined", "what": f"{step.action}: {step.why}", "where": me.hostname, "fix": ""})
+        problems.append(
+            {"code": "not_joined", "what": f"{step.action}: {step.why}", "where": me.hostname, "fix": step.fix}
+        )
 
 
 def _try(problems: list[dict[str, str]], look: Any) -> Any:
@@ -88,7 +120,5 @@ def _problem(error: AgentError) -> dict[str, str]:
 
 
 def _disk(path: str) -> dict[str, int]:
-    while not os.path.isdir(path):
-        path = os.path.dirname(path)
-    space = os.statvfs(path)
-    return {"free_bytes": space.f_bavail * space.f_frsize, "total_bytes": space.f_blocks * space.f_frsize}
+    free, total = disk(path)
+    return {"free_bytes": free, "total_bytes": total}

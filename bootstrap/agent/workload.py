@@ -44,9 +44,25 @@ def remove(engine: Engine, cluster: str, name: str) -> dict[str, Any]:
     try:
         engine.delete("networks", there["id"])
     except EngineError as error:
-        fix = "remove the services that use it first"
-        raise AgentError(error.what, where=name, fix=fix, code="network_in_use") from None
+        users = _users(engine, there)
+        what = f"the network is used by {', '.join(users)}" if users else error.what
+        fix = "remove what uses it first: " + (f"`docker service rm {' '.join(users)}`" if users else "containers")
+        raise AgentError(what, where=name, fix=fix, code="network_in_use") from None
     return {"removed": True}
+
+
+def _users(engine: Engine, network: dict[str, Any]) -> list[str]:
+    """The names of the services that are attached to it; none when they cannot be asked for."""
+    try:
+        services = engine.request("GET", "/services") or []
+    except EngineError:
+        return []
+    return sorted(one["Spec"]["Name"] for one in services if _targets(one["Spec"]) & {network["id"], network["name"]})
+
+
+def _targets(spec: dict[str, Any]) -> set[str]:
+    attached = [*((spec.get("TaskTemplate") or {}).get("Networks") or ()), *(spec.get("Networks") or ())]
+    return {str(one.get("Target")) for one in attached}
 
 
 _SHAPE = ("encrypted", "attachable", "internal", "subnet")

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from bootstrap.model.cluster import Cluster, Packages, Pool
+from bootstrap.model.cluster import Cluster, Packages, Pool, Role
 from bootstrap.userdata import values
 from bootstrap.userdata.template import render_template
 
@@ -27,6 +27,9 @@ _AGENT = re.compile(
     r"[A-Za-z0-9+/=\n]*\nEND_OF_AGENT\n\}\n\nmain \"\$@\"\n\Z",
     re.MULTILINE,
 )
+
+# In agent.json, the last of the files with a text of the user's.
+_DAEMON = re.compile(r'^ "daemon": (?:\{\}|\{\n.*?^ \}),?$', re.MULTILINE | re.DOTALL)
 
 
 @dataclass(frozen=True)
@@ -62,6 +65,7 @@ def render(
         **(docker or {}),
         "hooks": values.hooks(pool.hooks),
         "agent_json": values.as_json(agent_config(cluster, pool, node)),
+        "manager": pool.role is Role.MANAGER,
         "carry_agent": node.carry_agent,
         **(_agent(agent) if node.carry_agent else {}),
     }
@@ -90,8 +94,14 @@ def agent_config(cluster: Cluster, pool: Pool, node: NodeTarget) -> dict[str, An
 
 
 def template_hash(script: str) -> str:
-    """64 hex digits that differ when a machine would be made differently. Another agent alone changes nothing."""
-    return hashlib.sha256(_AGENT.sub("", script, count=1).encode()).hexdigest()
+    """64 hex digits that differ when a machine would be made differently.
+
+    Another agent alone changes nothing, nor do other settings of the engine: `up` gives those to running machines.
+    """
+    plain = _AGENT.sub("", script, count=1)
+    for found in [*_DAEMON.finditer(plain)][-1:]:
+        plain = plain[: found.start()] + plain[found.end() :]
+    return hashlib.sha256(plain.encode()).hexdigest()
 
 
 def _engine(pool: Pool) -> dict[str, Any]:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import json
 import re
+from collections.abc import Callable
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 from bootstrap.agent.engine_api import EngineError
 from tests.agent.fake_manager import FakeManager
-from tests.agent.fake_swarm import Swarm, World
+from tests.agent.fake_swarm import Swarm, World, copy_of
 
 
 class FakeEngine(FakeManager):
@@ -19,10 +20,12 @@ class FakeEngine(FakeManager):
         super().__init__("/nowhere")
         self.world, self.address, self.instance = world, address, instance
         self.up = self.linked = self.dials_back = True
-        self.init_dies = ""  # "" | "spec": dies before the spec is applied | "reply": only the answer is lost
+        self.init_dies = ""  # "" | "spec": dies before the spec is applied | "key": before the CA key is kept | "reply": its answer is lost
         self.black_hole: set[str] = set()
         self.leaderless: set[str] = set()
         self.state, self.node_id, self.error = "inactive", "", ""
+        self.labels: list[str] = []
+        self.advertised = ""  # the address that it joined with
         self.home: Swarm | None = None
         self.ca_file: Path | None = None
         world.engines.append(self)
@@ -34,12 +37,9 @@ class FakeEngine(FakeManager):
     def request(self, method: str, path: str, body: Any = None, **query: Any) -> Any:
         if not self.up:
             raise EngineError("the engine does not answer", kind="down")
-        for pattern, name in _ROUTES:
-            found = re.fullmatch(pattern, f"{method} {path}")
-            if found:
-                handler = getattr(self, f"_{name}")
-                return json.loads(json.dumps(handler(*found.groups(), body=body, query=query)))
-        raise AssertionError(f"the fake knows no {method} {path}")
+        name, parts = _route(f"{method} {path}")
+        handler: Callable[..., Any] = getattr(self, f"_{name}")
+        return copy_of(handler(*parts, body=copy_of(body), query=query))
 
     # -- this node
 
@@ -50,16 +50,18 @@ class FakeEngine(FakeManager):
             "NodeID": "" if self.state in ("error", "locked") else self.node_id,  # as measured
             "ControlAvailable": manager,
             "Error": self.error,
+            "NodeAddr": self.advertised,
         }
         if manager and self.home:
             block["Cluster"] = {"ID": self.home.id, "TLSInfo": {"TrustRoot": self.home.pem}}
-        return {"Swarm": block}
+        return {"Swarm": block, "Labels": self.labels}
 
     def _init(self, body: dict[str, Any], **_: Any) -> Any:
         self._must_be_out()
         self.world.log.append(("init", self.instance))
         swarm = self.world.make(body, default=self.init_dies == "spec")
         self._enter(swarm, "manager", body["Availability"])
+        swarm.has_key = self.init_dies != "key"
         if self.init_dies:
             self.init_dies = ""
             raise EngineError("the engine does not answer: killed", kind="down")
@@ -78,6 +80,8 @@ class FakeEngine(FakeManager):
         peer = self.world.at(address) if self.linked else None
         if peer is None or peer.home is None or peer.node_id not in peer.home.raft:
             raise EngineError(f"rpc error: code = Unavailable desc = connection refused {address}")
+        if not peer.home.has_key:
+            raise EngineError("Timeout was reached before node was joined.")
         role = next((key.lower() for key, value in peer.home.tokens.items() if value == body["JoinToken"]), "")
         if not role:
             raise EngineError(
@@ -98,7 +102,17 @@ class FakeEngine(FakeManager):
         self.world.log.append(("leave", self.instance))
         if self.ca_file:
             self.ca_file.unlink(missing_ok=True)
+        self.forget()
+
+    def forget(self) -> None:
+        """In no swarm."""
         self.state, self.node_id, self.home, self.error = "inactive", "", None, ""
+
+    def start(self) -> None:
+        """The engine comes up again, with the swarm of its directory if that still is there."""
+        self.up = True
+        if self.state == "pending" or (self.ca_file and not self.ca_file.exists()):
+            self.forget()
 
     def _must_be_out(self) -> None:
         if self.state != "inactive":
@@ -108,6 +122,7 @@ class FakeEngine(FakeManager):
 
     def _enter(self, swarm: Swarm, role: str, availability: str) -> None:
         self.home, self.state, self.node_id = swarm, "active", self.world.word()
+        self.advertised = self.address
         self._record(swarm, role, availability, self.node_id)
         if role == "manager":
             swarm.raft.append(self.node_id)
@@ -119,6 +134,22 @@ class FakeEngine(FakeManager):
             self.ca_file.parent.mkdir(parents=True, exist_ok=True)
             self.ca_file.write_text(pem)
 
+    def description(self) -> dict[str, Any]:
+        """What it tells a manager of itself when it opens a session."""
+        labels = dict(one.partition("=")[::2] for one in self.labels)
+        return {
+            "Hostname": self.instance,
+            "Engine": {"EngineVersion": "26.1.5", "Labels": {**labels, "bootstrap.instance": self.instance}},
+            "Platform": {"Architecture": "x86_64"},
+        }
+
+    def relabel(self, labels: list[str]) -> None:
+        """Other labels are something new to tell: a session is opened for them."""
+        if labels != self.labels:
+            self.labels = labels
+            if self.home and self.node_id in self.home.nodes:
+                self.home.nodes[self.node_id]["Description"] = self.description()
+
     def _record(self, swarm: Swarm, role: str, availability: str, node_id: str) -> None:
         number = self.world.number()
         swarm.nodes[node_id] = {
@@ -126,13 +157,18 @@ class FakeEngine(FakeManager):
             "Version": {"Index": number},
             "CreatedAt": f"2026-01-01T00:00:00.{number:09d}Z",
             "Spec": {"Role": role, "Availability": availability, "Labels": {}},
-            "Description": {
-                "Hostname": self.instance,
-                "Engine": {"EngineVersion": "26.1.5", "Labels": {"bootstrap.instance": self.instance}},
-                "Platform": {"Architecture": "x86_64"},
-            },
+            "Description": self.description(),
             "Status": {"Addr": self.address},
         }
+
+
+@lru_cache(maxsize=512)
+def _route(call: str) -> tuple[str, tuple[str, ...]]:
+    for pattern, name in _ROUTES:
+        found = re.fullmatch(pattern, call)
+        if found:
+            return name, found.groups()
+    raise AssertionError(f"the fake knows no {call}")
 
 
 _ROUTES = (

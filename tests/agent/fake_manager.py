@@ -8,6 +8,12 @@ from typing import Any
 from bootstrap.agent.engine_api import Engine, EngineError
 from tests.agent.fake_swarm import Swarm, World
 
+# As measured on 26.1, in answer to every change of the spec.
+NO_KEY = (
+    "rpc error: code = InvalidArgument desc = there must be at least one valid, reachable external CA corresponding "
+    "to the current CA certificate"
+)
+
 
 class FakeManager(Engine):
     """Answers as the swarm's managers do, as long as a quorum of them can be reached."""
@@ -49,7 +55,14 @@ class FakeManager(Engine):
         swarm = self._managed()
         if int(query["version"]) != swarm.version:
             raise EngineError("rpc error: code = Unknown desc = update out of sequence")
+        if not swarm.has_key:
+            raise EngineError(NO_KEY)
         swarm.spec, swarm.version = body, swarm.version + 1
+        for role in swarm.tokens:
+            if _is_true(query.get(f"rotate{role}Token")):
+                self.world.rotate(swarm, role)
+        if _is_true(query.get("rotateManagerUnlockKey")):
+            swarm.unlock_key = f"SWMKEY-1-{self.world.word(43)}"
 
     def _nodes(self, **_: Any) -> Any:
         swarm = self._managed()
@@ -144,6 +157,11 @@ class FakeManager(Engine):
             swarm.services[:] = [one for one in swarm.services if one["ID"] != key]
         elif getattr(swarm, kind).pop(key, None) is None:
             raise EngineError(f"{kind} {key} not found", status=404)
+
+
+def _is_true(value: Any) -> bool:
+    """As Docker reads a boolean of a query."""
+    return str(value or "").lower() not in ("", "0", "no", "false", "none")
 
 
 def _carries(one: dict[str, Any], label: str) -> bool:

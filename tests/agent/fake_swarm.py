@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import itertools
+import marshal
 import random
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -13,6 +14,11 @@ if TYPE_CHECKING:
 
 DEFAULT_EXPIRY = 7776000000000000
 _ALPHABET = "0123456789abcdefghijklmnopqrstuvwxyz"
+
+
+def copy_of(value: Any) -> Any:
+    """What a door hands out: plain values that the receiver may change. The quickest way there is to copy them."""
+    return marshal.loads(marshal.dumps(value))
 
 
 @dataclass
@@ -33,6 +39,9 @@ class Swarm:
     version: int = 10
     demoting: set[str] = field(default_factory=set)
     unlock_key: str = ""
+    has_key: bool = True  # of its CA: a swarm whose maker was killed may lack it, and then nobody can join
+    generation: int = 1  # grows when a quorum was lost and one manager began anew with its raft log
+    issued: dict[str, str] = field(default_factory=dict)  # every join token that ever was -> the CA of its time
 
 
 class World:
@@ -48,13 +57,27 @@ class World:
         self._count = itertools.count(1)
 
     def word(self, length: int = 25) -> str:
-        return "".join(self._random.choice(_ALPHABET) for _ in range(length))
+        return "".join(self._random.choices(_ALPHABET, k=length))
 
     def number(self) -> int:
         return next(self._count)
 
     def token(self) -> str:
         return f"SWMTKN-1-{self.word(50)}-{self.word(25)}"
+
+    def rotate(self, swarm: Swarm, role: str) -> None:
+        """A new join token for `Worker` or `Manager`; the old one is void from now on."""
+        swarm.tokens[role] = self.token()
+        swarm.issued[swarm.tokens[role]] = swarm.pem
+
+    def renew_ca(self, swarm: Swarm) -> None:
+        """The end of a rotation of the CA, which comes some time after it was asked for: both tokens change too."""
+        swarm.pem, swarm.version = self.pem(), swarm.version + 1
+        for role in swarm.tokens:
+            self.rotate(swarm, role)
+        for engine in self.engines:
+            if engine.home is swarm:
+                engine.trust(swarm.pem)
 
     def pem(self) -> str:
         body = base64.b64encode(self.word(60).encode()).decode()
@@ -75,6 +98,7 @@ class World:
             self.pem(),
             {"Worker": self.token(), "Manager": self.token()},
         )
+        swarm.issued.update(dict.fromkeys(swarm.tokens.values(), swarm.pem))
         self.swarms[swarm.id] = swarm
         return swarm
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import copy
 import random
 from collections import deque
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,7 @@ from bootstrap.agent.metadata import Machine, MetadataUnavailable
 from bootstrap.agent.reconcile import Reconciler
 from bootstrap.agent.store import ABSENT, Control, Generation, StaleWrite, StoreUnavailable
 from tests.agent.fake_engine import FakeEngine
-from tests.agent.fake_swarm import World
+from tests.agent.fake_swarm import World, copy_of
 
 TIMERS = {"stable": 10, "dead": 20, "settle": 20, "takeover": 30}
 SWARM = {
@@ -32,12 +32,17 @@ class FakeClock(Clock):
 
     def __init__(self) -> None:
         self.time = 1000.0
+        self.meanwhile: Callable[[], None] = lambda: None  # what others do while somebody sleeps
 
     def now(self) -> float:
         return self.time
 
+    def wall(self) -> float:
+        return 1_767_225_600.0 + self.time  # from 2026-01-01, when the fake swarms are made
+
     def sleep(self, seconds: float) -> None:
         self.time += seconds
+        self.meanwhile()
 
 
 class MemoryStore:
@@ -53,10 +58,12 @@ class MemoryStore:
         self.outcomes: deque[str] = deque()
         self.down = False
         self.history: list[Control] = []
+        self.audit: list[dict[str, Any]] = []
+        self.health: dict[str, dict[str, Any]] = {}
 
     def read(self) -> tuple[Control, Generation]:
         self._must_answer()
-        return copy.deepcopy(self.control), self.generation or ABSENT
+        return copy_of(self.control), self.generation or ABSENT
 
     def swap(self, control: Control, generation: Generation) -> Generation:
         self._must_answer()
@@ -65,7 +72,7 @@ class MemoryStore:
             raise StoreUnavailable(outcome)
         if outcome == "stale" or generation != self.generation:
             raise StaleWrite
-        self.control, self.generation = copy.deepcopy(control), self.generation + 1
+        self.control, self.generation = copy_of(control), self.generation + 1
         self.history.append(self.control)
         if outcome == "unknown_applied":
             raise StoreUnavailable(outcome)
@@ -83,6 +90,27 @@ class MemoryStore:
         versions = self.secrets.setdefault((role, name), [])
         versions.append(value)
         return str(len(versions))
+
+    def record(self, event: dict[str, Any]) -> None:
+        self._must_answer()
+        self.audit.append(copy_of(event))
+
+    def events(self) -> list[dict[str, Any]]:
+        self._must_answer()
+        return sorted(copy_of(self.audit), key=lambda event: str(event["time"]))
+
+    def beat(self, instance: str, facts: Mapping[str, Any]) -> None:
+        self._must_answer()
+        self.health[instance] = copy_of(facts)
+
+    def beats(self) -> dict[str, dict[str, Any]]:
+        self._must_answer()
+        health: dict[str, dict[str, Any]] = copy_of(self.health)
+        return health
+
+    def forget_beat(self, instance: str) -> None:
+        self._must_answer()
+        self.health.pop(instance, None)
 
     def _must_answer(self) -> None:
         if self.down:
@@ -107,6 +135,21 @@ class StoreView:
     def write_secret(self, role: str, name: str, value: str) -> str:
         return self._store.write_secret(role, name, value)
 
+    def record(self, event: dict[str, Any]) -> None:
+        self._store.record(event)
+
+    def events(self) -> list[dict[str, Any]]:
+        return self._store.events()
+
+    def beat(self, instance: str, facts: Mapping[str, Any]) -> None:
+        self._store.beat(instance, facts)
+
+    def beats(self) -> dict[str, dict[str, Any]]:
+        return self._store.beats()
+
+    def forget_beat(self, instance: str) -> None:
+        self._store.forget_beat(instance)
+
 
 class FakeMetadata:
     """The cloud's view, shared by all; `down` makes it say nothing."""
@@ -129,6 +172,8 @@ class FakeMetadata:
 class Host:
     """One machine: an engine, and the agent's context and process on it."""
 
+    kind_of_view: type[StoreView] = StoreView
+
     def __init__(self, cluster: Cluster, machine: Machine, root: Path) -> None:
         self.instance = machine.instance
         self.engine = FakeEngine(cluster.world, machine.address, machine.instance)
@@ -140,7 +185,7 @@ class Host:
             "swarm": SWARM,
             "daemon": {},
         }
-        self.view = StoreView(cluster.store)
+        self.view = self.kind_of_view(cluster.store)
         self.context = Context(
             config, Paths(str(root)), self.engine, self.view, self.metadata, cluster.clock, random.Random(7)
         )
@@ -159,6 +204,8 @@ class Host:
 
 class Cluster:
     """A control object, its machines, and time."""
+
+    kind_of_host: type[Host] = Host
 
     def __init__(self, root: Path, managers: int = 3, workers: int = 0) -> None:
         self.root, self.world, self.store, self.clock = root, World(), MemoryStore(), FakeClock()
@@ -180,7 +227,7 @@ class Cluster:
         name = f"i-{number:02d}"
         machine = Machine(name, f"prod-{number}", role, pool, "a", f"10.91.0.{number}", "running", "prod", "uid-1")
         self.machines[name] = machine
-        self.hosts[name] = Host(self, machine, self.root / name)
+        self.hosts[name] = self.kind_of_host(self, machine, self.root / name)
         return self.hosts[name]
 
     def say(self, instance: str, state: str) -> None:
@@ -189,6 +236,12 @@ class Cluster:
             del self.machines[instance]
         else:
             self.machines[instance] = self.machines[instance]._replace(state=state)
+
+    def speak(self) -> None:
+        """The managers' agents say how they are, as they do all the time."""
+        for host in self.hosts.values():
+            if host.engine.up:
+                host.agent._pulse.beat()
 
     def terminate(self, instance: str) -> None:
         self.hosts.pop(instance).engine.up = False

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from bootstrap.agent import boot, identity
+from bootstrap.agent import boot, daemon, identity
 from tests.agent.fakes import Cluster, Host
 
 
@@ -72,11 +72,12 @@ def test_fence_is_for_the_same_cluster(cluster: Cluster, host: Host) -> None:
 
 
 def test_daemon_json(host: Host) -> None:
-    """The configured daemon.json plus the label of this instance; rewritten only when it changes."""
-    host.context.config["daemon"] = {"log-driver": "local", "labels": ["a=b", "bootstrap.instance=i-old"]}
+    """The configured daemon.json plus the labels of this instance and its settings; rewritten only when it changes."""
+    host.context.config["daemon"] = {"log-driver": "local"}
     boot.run(host.context)
     path = Path(host.context.paths.daemon)
-    assert json.loads(path.read_text()) == {"log-driver": "local", "labels": ["a=b", "bootstrap.instance=i-01"]}
+    labels = ["bootstrap.instance=i-01", 'bootstrap.daemon={"log-driver":"local"}']
+    assert json.loads(path.read_text()) == {"log-driver": "local", "labels": labels}
     before = path.stat().st_ino
     boot.run(host.context)
     assert path.stat().st_ino == before
@@ -96,14 +97,14 @@ def test_worker_starts_without_the_store(cluster: Cluster, host: Host) -> None:
 
 def test_boot_waits_for_a_disk(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
     """docker.service requires the boot step: what fails now is tried again, for nobody else would start it."""
-    real, left = boot.write_daemon, [3]
+    real, left = daemon.write, [3]
 
-    def full(*args: Any) -> None:
+    def full(*args: Any) -> bool:
         left[0] -= 1
         if left[0] >= 0:
             raise OSError(28, "No space left on device")
-        real(*args)
+        return real(*args)
 
-    monkeypatch.setattr(boot, "write_daemon", full)
+    monkeypatch.setattr(daemon, "write", full)
     boot.run(host.context)
     assert Path(host.context.paths.daemon).exists()

@@ -157,3 +157,24 @@ def test_swap_gives_up_when_nothing_gets_through(store: MemoryStore) -> None:
     store.outcomes.extend(["unknown_lost"] * 50)
     with pytest.raises(StoreUnavailable):
         rules.swap(store, lambda now: rules.claim(now, "i-1", "b"), "i-1")
+
+
+def test_only_an_instance_takes_its_own_seat() -> None:
+    """What the leader sees makes none; it fills one that was taken from that address, and no filled one."""
+    control = rules.take_seat(formed(), "i-2", "10.0.0.2")
+    seen = [
+        {"instance": "i-2", "node_id": "n2", "address": "10.0.0.2"},
+        {"instance": "i-9", "node_id": "n9", "address": "x"},
+    ]
+    after = rules.refresh(control, seen, {})
+    assert after["seats"]["i-2"]["node_id"] == "n2"
+    assert "i-9" not in after["seats"]
+    elsewhere = rules.refresh(control, [{**seen[0], "address": "10.0.0.7"}], {})
+    assert elsewhere["seats"]["i-2"]["node_id"] is None
+    assert rules.refresh(after, [{**seen[0], "node_id": "n3"}], {})["seats"]["i-2"]["node_id"] == "n2"
+
+
+def test_a_removed_node_fills_no_seat() -> None:
+    """A look from before its removal, acted on after it, changes nothing."""
+    control = rules.forget(formed(), "n2")
+    assert rules.fill_seat(control, "i-2", "n2", "10.0.0.2") == control

@@ -220,15 +220,16 @@ def test_alarm_after_fifteen_minutes(cluster: Cluster, worker: Host, capsys: pyt
     assert worker.joined
 
 
-@pytest.mark.parametrize("fault", ["spec", "reply"])
+@pytest.mark.parametrize("fault", ["spec", "key", "reply"])
 def test_killed_init_is_made_right(tmp_path: Path, fault: str) -> None:
-    """An engine killed in `swarm init` comes back with defaults: what is published is as asked."""
+    """An engine killed in `swarm init` comes back with defaults, or without its CA's key: what is published is right."""
     cluster = Cluster(tmp_path, managers=1)
     cluster.hosts["i-01"].engine.init_dies = fault
     cluster.run(60)
     swarm = cluster.world.swarms[cluster.control["swarm_id"]]
     assert swarm.pool == ["10.200.0.0/16"]
     assert swarm.spec["CAConfig"]["NodeCertExpiry"] == 360000 * 10**9
+    assert swarm.has_key
 
 
 def test_takeover_of_a_dead_claimer(tmp_path: Path) -> None:

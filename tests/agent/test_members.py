@@ -17,6 +17,7 @@ from tests.agent.fakes import Cluster
 def cluster(tmp_path: Path) -> Cluster:
     one = Cluster(tmp_path, managers=3, workers=2)
     one.run(90)
+    one.clock.meanwhile = one.speak
     return one
 
 

@@ -198,6 +198,22 @@ def test_reconcile_off_keeps_only_membership(cluster: Cluster) -> None:
     assert cluster.nodes()["i-04"]["Spec"]["Labels"] == {}
 
 
+def test_reconcile_off_removes_and_publishes_nothing(formed: Cluster) -> None:
+    """While upkeep is paused a dead manager keeps its seat and a token rotated by hand is not published; then both are."""
+    formed.store.control["reconcile"] = False
+    swarm = formed.world.swarms[formed.control["swarm_id"]]
+    generation, beats = formed.store.generation, dict(formed.store.health)
+    swarm.tokens["Worker"] = formed.world.token()
+    formed.terminate("i-02")
+    formed.run(120)
+    assert (len(members(formed)), formed.store.generation) == (3, generation)
+    assert formed.store.health["i-01"] != beats["i-01"]
+    formed.store.control["reconcile"] = True
+    formed.run(60)
+    assert len(members(formed)) == 2
+    assert formed.control["secrets"]["worker"]["fp"] == fingerprint(swarm.tokens["Worker"])
+
+
 def test_idle_cluster_writes_nothing(formed: Cluster) -> None:
     """A cluster that is as it should be is not written to: neither store nor raft."""
     formed.run(60)
@@ -343,3 +359,31 @@ def test_leader_never_removes_itself(formed: Cluster) -> None:
     formed.world.grey.add(leader.engine.node_id)
     formed.run(120)
     assert leader.engine.node_id in members(formed)
+
+
+def test_a_newcomer_is_labelled_at_the_next_sample(formed: Cluster) -> None:
+    """Who waits for it waits for seconds, and not until the leader's next full round."""
+    formed.leader.agent._due = formed.clock.now() + 1000
+    worker = formed.boot("worker")
+    formed.run(8)
+    node = formed.nodes()[worker.instance]["Spec"]
+    assert (node["Labels"]["bootstrap.pool"], node["Availability"]) == ("web", "active")
+
+
+def test_a_dead_lease_ends_also_while_the_upkeep_is_paused(formed: Cluster) -> None:
+    """Or else a person could not remove anything then."""
+    formed.store.control["reconcile"] = False
+    formed.store.control["change"] = {"id": "dead", "instance": "i-09", "node_id": ""}
+    formed.run(60)
+    assert formed.control["change"] is not None
+    formed.run(90)
+    assert formed.control["change"] is None
+
+
+def test_what_only_differs_in_seconds_is_said_once(formed: Cluster, capsys: pytest.CaptureFixture[str]) -> None:
+    """A manager that stays silent for hours fills no journal."""
+    agent = formed.leader.agent
+    capsys.readouterr()
+    for seconds in (8, 14, 44):
+        agent._say(f"its agent has been silent for {seconds} s")
+    assert capsys.readouterr().err.count("silent") == 1

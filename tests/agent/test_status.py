@@ -32,6 +32,7 @@ def test_on_the_leader(cluster: Cluster) -> None:
         "arch": "x86_64", "instance": "i-04",
         "labels": {"bootstrap.pool": "web", "bootstrap.zone": "a", "bootstrap.instance": "i-04", "tier": "web",
                    "bootstrap.pool-labels": "tier", "bootstrap.availability": "active"},
+        "daemon": None, "described_as": None,
     }  # fmt: skip
     assert sum(one["leader"] for one in document["swarm"]["nodes"]) == 1
     assert document["disk"]["total_bytes"] >= document["disk"]["free_bytes"] > 0

@@ -89,7 +89,7 @@ def test_stack_is_deployed_and_recorded(host: Host, docker: list[dict[str, Any]]
     assert call["argv"][-1] == "web"
     assert (call["texts"], call["modes"], call["env"]["TAG"]) == (["services: {}"], {"0o600"}, "7")
     assert not [path for path in Path(host.context.paths.run).iterdir() if path.name.startswith("stack")]
-    assert stack.stacks(host.engine) == [{"name": "web", "ours": True, "hash": "h1", "live": True}]
+    assert stack.stacks(host.engine) == [{"name": "web", "ours": True, "hash": "h1", "live": True, "waiting": []}]
 
 
 def test_changed_service_is_not_live(host: Host, docker: list[dict[str, Any]], swarm: Swarm) -> None:
@@ -106,13 +106,13 @@ def test_failed_deploy_is_not_recorded(host: Host, docker: list[dict[str, Any]])
     stack.deploy(host.context, "web", WEB)
     with pytest.raises(AgentError, match="Additional property"):
         stack.deploy(host.context, "web", {**WEB, "env": {"TAG": "bad"}, "hash": "h2"})
-    assert stack.stacks(host.engine) == [{"name": "web", "ours": True, "hash": None, "live": False}]
+    assert stack.stacks(host.engine) == [{"name": "web", "ours": True, "hash": None, "live": False, "waiting": []}]
 
 
 def test_foreign_stack_is_left_alone(host: Host, docker: list[dict[str, Any]], swarm: Swarm) -> None:
     """A stack that somebody else deployed is shown without a hash, and never touched."""
     swarm.services.append({"ID": "x", "Spec": {"Name": "web_x", "Labels": {stack.NAMESPACE: "web"}}})
-    assert stack.stacks(host.engine) == [{"name": "web", "ours": False, "hash": None, "live": False}]
+    assert stack.stacks(host.engine) == [{"name": "web", "ours": False, "hash": None, "live": False, "waiting": []}]
     with pytest.raises(AgentError, match="not ours"):
         stack.deploy(host.context, "web", WEB)
     with pytest.raises(AgentError, match="not ours"):

@@ -90,7 +90,7 @@ def test_a_provider_that_is_built_is_the_one_that_runs() -> None:
 def test_what_is_not_in_this_version_is_told_only_in_a_file_without_errors(tmp_path: Path) -> None:
     """A list of mistakes is for mending them; what is to come would only stand between."""
     path = tmp_path / "c.yml"
-    path.write_text("version: 1\ncluster: c\nprovider: local\nmanagers: {count: 4}\ntokens: {rotate_every: 24h}\n")
+    path.write_text("version: 1\ncluster: c\nprovider: local\nmanagers: {count: 4}\nbackup: {keep: 3}\n")
 
     assert {one.code for one in inventory.check(path, environ={})} == {"E031"}
 

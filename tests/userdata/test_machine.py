@@ -23,6 +23,13 @@ def machine(tmp_path: Path) -> Machine:
     return Machine(tmp_path)
 
 
+def test_the_rotation_s_timer_is_only_a_manager_s(machine: Machine) -> None:
+    """It starts with every boot, and nothing waits for it."""
+    machine.run(script("local", pool("manager", "image")))
+    assert (machine.path / "enabled" / "bootstrap-rotate.timer").exists()
+    assert "systemctl start --no-block bootstrap-rotate.timer" in machine.called("systemctl start")
+
+
 @pytest.mark.parametrize("shell", SHELLS)
 def test_a_first_boot_puts_everything_where_it_belongs(machine: Machine, shell: str) -> None:
     """Settings, hooks, agent and units, with the modes they need."""

@@ -42,6 +42,23 @@ def test_everything_else_does() -> None:
     assert len({template_hash(one) for one in scripts.values()}) == len(scripts)
 
 
+@pytest.mark.parametrize("source", ["image", "docker-ce"])
+def test_other_settings_of_the_engine_make_no_machine_outdated(source: str) -> None:
+    """A running machine gets them by `up`, so they are no part of the hash, whatever a hook looks like."""
+    fake = Hooks(pre_join=(Hook("a", '\n "daemon": {\n  "x": 1\n },\n'),))
+    made = pool("worker", source, hooks=fake)
+
+    def rendered(daemon: dict[str, object]) -> str:
+        docker = replace(made.docker, daemon=daemon)
+        one = replace(made, docker=docker)
+        return render(cluster("gcp", one), one, TARGETS["gcp"], agent=b"y")
+
+    scripts = [rendered({}), rendered({"log-driver": "x\n },"}), rendered({"log-opts": {"a": ["}"]}, "debug": True})]
+    assert len(set(scripts)) == 3
+    assert len({template_hash(one) for one in scripts}) == 1
+    assert template_hash(rendered({}).replace('"x": 1', '"x": 2')) != template_hash(rendered({}))
+
+
 @pytest.mark.parametrize("carry", [True, False])
 def test_a_user_s_text_cannot_hide_from_the_hash(carry: bool) -> None:
     """A hook that looks like the agent is still a hook."""

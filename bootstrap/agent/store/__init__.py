@@ -8,6 +8,7 @@ from typing import Any, Protocol, Union
 from bootstrap.agent.errors import AgentError, Unavailable
 
 Control = dict[str, Any]
+Event = dict[str, Any]  # see `audit.new_event`
 Generation = Union[int, str]  # opaque to everybody but the store; ABSENT = there is no control object
 ABSENT: Generation = 0
 
@@ -43,6 +44,29 @@ class Store(Protocol):
 
     def write_secret(self, role: str, name: str, value: str) -> str:
         """Store a new version and return it. Raises StoreUnavailable."""
+        ...
+
+    def record(self, event: Event) -> None:
+        """Append to the audit trail; what stands there is never overwritten. `event` has a `time` and an `id`.
+
+        Raises StoreUnavailable.
+        """
+        ...
+
+    def events(self) -> list[Event]:
+        """The audit trail by time, oldest first. Only managers may ask. Raises StoreUnavailable."""
+        ...
+
+    def beat(self, instance: str, facts: Mapping[str, Any]) -> None:
+        """Replace what this machine said of its health: only the last word counts. Raises StoreUnavailable."""
+        ...
+
+    def beats(self) -> dict[str, dict[str, Any]]:
+        """The last word of every machine that ever spoke, by instance. Only managers may ask. Raises StoreUnavailable."""
+        ...
+
+    def forget_beat(self, instance: str) -> None:
+        """Take away what a machine said that is gone; nothing said is success. Raises StoreUnavailable."""
         ...
 
 

@@ -38,7 +38,7 @@ class Local(InventoryProvider):
     families: ClassVar[tuple[str, ...]] = ("debian-13", "debian-12", "debian-sid")
     default_image: ClassVar[str | None] = "debian-13"
     idle: ClassVar[frozenset[str]] = frozenset(
-        {"machine", "machines", "disk", "tags", "spot", "autoscale", "public", "open", "target_groups"}
+        {"machine", "machines", "tags", "spot", "autoscale", "public", "open", "target_groups"}
     )
 
     def zones(self, draft: Draft) -> tuple[str, ...]:

@@ -20,9 +20,7 @@ def check(draft: Draft) -> Iterator[Finding]:
         what = f"machines of '{provider.name}', the file is only checked and rendered"
         yield _later(("provider",), what, "use provider: local to run a cluster")
         return
-    # `off` is what this version does, and what nobody wrote is a default.
-    if file.tokens and "rotate_every" in file.tokens.model_fields_set and file.tokens.rotate_every is not None:
-        yield _later(("tokens", "rotate_every"), "rotation by schedule", _STAYS)
+    # What nobody wrote is a default, and `off` is what this version does.
     if file.backup and file.backup.model_fields_set and file.backup.every is not None:
         yield _later(("backup",), "backups", _STAYS)
     if file.registries:

@@ -36,9 +36,7 @@ class Inventory(Layer):
     )
     allow_even: bool = Field(default=False, description="Allow an even number of managers.")
     swarm: SwarmBlock | None = Field(default=None, description="What `docker swarm init` gets.")
-    tokens: TokensBlock | None = Field(
-        default=None, description="Rotation of the join tokens by schedule. Not in this version yet."
-    )
+    tokens: TokensBlock | None = Field(default=None, description="Rotation of the join tokens by schedule.")
     backup: BackupBlock | None = Field(
         default=None, description="Backups of the swarm's state. Not in this version yet."
     )

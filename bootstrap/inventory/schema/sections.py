@@ -39,7 +39,7 @@ class TokensBlock(Block):
 
     rotate_every: RotateEvery = Field(
         default=24 * 3600,
-        description="Not in this version yet. Time between rotations, 15m to 90d, or off. Default 24h.",
+        description="Time between two rotations of the join tokens by the leader, 15m to 90d, or off. Default 24h.",
     )
 
 

@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from bootstrap.agent.audit import new_event
 from bootstrap.agent.store import ABSENT, StaleWrite, Store, StoreUnavailable
 
 
@@ -82,3 +83,35 @@ class StoreContract:
         with pytest.raises(StoreUnavailable) as caught:
             store.read_secret("manager", "join-token", "99")
         assert "CANARY" not in str(caught.value)
+
+    def test_events_come_in_the_order_of_their_times(self, store: Store) -> None:
+        """The audit trail is whole and sorted by time, whoever wrote first."""
+        assert store.events() == []
+        events = [{**new_event("ops@laptop", f"scale web={n}"), "time": f"2026-01-0{n}T00:00:00Z"} for n in (3, 1, 2)]
+        for event in events:
+            store.record(event)
+        assert [one["what"] for one in store.events()] == ["scale web=1", "scale web=2", "scale web=3"]
+        assert store.events()[2] == events[0]
+
+    def test_events_at_once_are_all_kept(self, store: Store) -> None:
+        """Ten writers in the same moment lose nothing."""
+        events = [{**new_event("agent:m1", "publish"), "time": "2026-01-01T00:00:00.000000Z"} for _ in range(10)]
+        with ThreadPoolExecutor(10) as pool:
+            list(pool.map(store.record, events))
+        assert sorted(one["id"] for one in store.events()) == sorted(one["id"] for one in events)
+
+    def test_each_machine_has_one_last_word(self, store: Store) -> None:
+        """A beat replaces only what the same machine said before."""
+        assert store.beats() == {}
+        store.beat("i-1", {"n": 1, "disk_free": 5})
+        store.beat("i-2", {"n": 7})
+        store.beat("i-1", {"n": 2})
+        assert store.beats() == {"i-1": {"n": 2}, "i-2": {"n": 7}}
+
+    def test_a_word_is_forgotten(self, store: Store) -> None:
+        """What a machine said that is gone is taken away; the second time nothing happens."""
+        store.beat("i-1", {"n": 1})
+        store.beat("i-2", {"n": 7})
+        store.forget_beat("i-1")
+        store.forget_beat("i-1")
+        assert store.beats() == {"i-2": {"n": 7}}

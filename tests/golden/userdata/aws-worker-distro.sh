@@ -236,10 +236,10 @@ Wants=network-online.target
 After=network-online.target
 Before=docker.service
 
-# It ends when it is safe to start the engine: a disk of another life must not serve its old swarm again.
+# It ends when it is safe to start the engine: a disk of another life must not serve its old swarm again. It does not
+# stay active, so it runs before every start of the engine, and a daemon.json changed by hand never takes effect.
 [Service]
 Type=oneshot
-RemainAfterExit=yes
 ExecStart=/usr/bin/python3 -I /usr/local/lib/bootstrap/agent.pyz boot
 TimeoutStartSec=infinity
 UMask=0077
@@ -288,6 +288,16 @@ LimitCORE=0
 [Install]
 WantedBy=docker.service
 END_OF_UNIT
+  put 0644 /etc/systemd/system/docker.service.d/bootstrap-restart.conf <<'END_OF_UNIT'
+# An engine that crashes comes back however often it does: a node that stays down helps nobody. One that a person
+# stopped stays stopped until it is started, or until the next boot.
+[Unit]
+StartLimitIntervalSec=0
+
+[Service]
+Restart=always
+RestartSec=2
+END_OF_UNIT
   at_every_boot bootstrap-boot.service docker-swarm-join.service bootstrap-agent.service
   case $changed in */etc/systemd/system/*) systemctl daemon-reload ;; esac
 }
@@ -304,7 +314,7 @@ at_every_boot() {
 begin() {
   at_every_boot "$1"
   case $1$changed in
-    docker-swarm-join.service*) systemctl start --no-block "$1" ;;
+    docker-swarm-join.service* | bootstrap-rotate.timer*) systemctl start --no-block "$1" ;;
     bootstrap-agent.service*/agent.* | bootstrap-agent.service*/bootstrap-agent.service*)
       systemctl restart --no-block "$1"
       ;;
