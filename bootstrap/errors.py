@@ -2,11 +2,23 @@
 
 from __future__ import annotations
 
+import errno
+import os
+
 EXIT_FAILED = 1
 EXIT_USAGE = 2
 EXIT_DIFFERENT = 3
 EXIT_LOCKED = 4
 EXIT_INTERRUPTED = 130
+_ROOM = "make room on its disk (`df -h` shows which)"
+_MEND = "see `dmesg` for what its disk has, and mend that"
+DISK_FAULTS = {  # what is the disk's fault and never ours, with the mend
+    errno.ENOSPC: _ROOM,
+    errno.EDQUOT: _ROOM,
+    errno.EFBIG: _ROOM,
+    errno.EIO: _MEND,
+    errno.EROFS: f"{_MEND}; it is mounted read-only",
+}
 
 
 class BootstrapError(Exception):
@@ -61,3 +73,11 @@ class FailedTogether(BootstrapError):  # noqa: N818 - reads as what it is: sever
         else:
             super().__init__(f"{len(errors)} steps failed: {'; '.join(str(one) for one in errors)}", fix=again)
         self.errors = errors
+
+
+def unwritable(error: OSError, where: str = "") -> BootstrapError:
+    """The error of a disk that takes no more, whose errno is in DISK_FAULTS. `where` is told if the error names no file."""
+    number = error.errno or 0
+    fix = f"{DISK_FAULTS.get(number, _MEND)}, then run the same command again: it goes on from here"
+    what = f"cannot write: {os.strerror(number)}"
+    return BootstrapError(what, where=str(error.filename or where), fix=fix, code="cannot_write")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import Any
 
+from bootstrap.checkpoint import reach
 from bootstrap.cli.run import Run, Session
 from bootstrap.cli.show import plan as plans
 from bootstrap.cli.show import status
@@ -19,9 +20,11 @@ _TAKING = frozenset({Action.DELETE, Action.REPLACE})
 def agree(run: Run, session: Session) -> tuple[Plan, bool]:
     """The plan, shown, and agreed to if it changes anything; and whether anybody had to agree."""
     plan = session.plan_up()
+    reach("up.planned")
     show(run, plan)
     if plan:
         run.confirm("apply this plan?")
+    reach("up.agreed")
     return plan, bool(plan)
 
 
@@ -35,10 +38,14 @@ def carry_out(run: Run, session: Session, plan: Plan, *, asked: bool, wait: bool
     progress = Progress(run)
     with progress:
         progress.follow(session.apply(plan, parallel=run.parallel), finish=True)
+        reach("up.applied")
         if plan.unknown:
             progress.follow(session.wait_formed(_boot_timeout(session)))
+            reach("up.formed")
     if plan.unknown:
         _inside(run, session, progress, asked=asked)
+    with progress:
+        progress.follow(session.end_surge(parallel=run.parallel), finish=True)
     settle(run, session, progress, wait=wait)
 
 
@@ -48,6 +55,7 @@ def _inside(run: Run, session: Session, progress: Progress, *, asked: bool) -> N
     So it is asked about as well, and so is everything where nobody was asked before.
     """
     plan = session.plan_up()
+    reach("up.planned_inside")
     if not plan:
         return
     show(run, plan)
@@ -55,11 +63,13 @@ def _inside(run: Run, session: Session, progress: Progress, *, asked: bool) -> N
         run.confirm("apply this plan?", kept="nothing more was changed" if asked else "nothing was changed")
     with progress:
         progress.follow(session.apply(plan, parallel=run.parallel), finish=True)
+    reach("up.applied_inside")
 
 
 def settle(run: Run, session: Session, progress: Progress, *, wait: bool) -> None:
     """Wait until healthy if asked to, and print the status; where the wait fails, people get the table all the same."""
     document = session.status()
+    reach("up.looked")
     progress.know(document["nodes"])
     if wait and not document["healthy"]:
         try:
@@ -71,6 +81,7 @@ def settle(run: Run, session: Session, progress: Progress, *, wait: bool) -> Non
                     _print(run, session.status())
             raise
         document = session.status()
+    reach("up.settled")
     progress.finish()
     _print(run, document)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import json
 import os
 import sys
@@ -17,10 +16,17 @@ import click
 
 from bootstrap.cli.run import Run
 from bootstrap.engine.logs import redact
-from bootstrap.errors import EXIT_FAILED, BootstrapError, FailedTogether, InterruptedRun, UsageError
+from bootstrap.errors import (
+    DISK_FAULTS,
+    EXIT_FAILED,
+    BootstrapError,
+    FailedTogether,
+    InterruptedRun,
+    UsageError,
+    unwritable,
+)
 from bootstrap.inventory import InvalidInventory
 
-FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO})  # the disk's fault, never ours
 BUG = "this is a fault of bootstrap; rerun with -v to see where, and please report it"
 
 
@@ -109,25 +115,18 @@ def _translated(error: BaseException, run: Run) -> BootstrapError:
         return error
     if isinstance(error, click.ClickException):
         return _usage(error)
-    if isinstance(error, OSError) and error.errno in FULL:
-        return _unwritable(error)
+    if isinstance(error, OSError) and error.errno in DISK_FAULTS:
+        return unwritable(error)
     return BootstrapError(f"{type(error).__name__}: {error}".splitlines()[0], fix=BUG, code="bug")
-
-
-def _unwritable(error: OSError) -> BootstrapError:
-    """A disk that takes no more."""
-    what = f"cannot write: {os.strerror(error.errno or 0)}"
-    where = str(error.filename or "")
-    return BootstrapError(what, where=where, fix="make room there, then run it again", code="cannot_write")
 
 
 def _usage(error: click.ClickException) -> UsageError:
     """Click's own complaint in our form: no capital, no full stop, and where the help is."""
-    if isinstance(error, click.exceptions.NoArgsIsHelpError):
-        return UsageError("a command is missing", fix="`bootstrap --help` lists them")
-    message = error.format_message().strip().removesuffix(".")
     context = getattr(error, "ctx", None)
     path = context.command_path if context else "bootstrap"
+    if isinstance(error, click.exceptions.NoArgsIsHelpError):
+        return UsageError("a command is missing", fix=f"`{path} --help` lists them")
+    message = error.format_message().strip().removesuffix(".")
     if message[1:2].islower():  # NODE and POOL=N stay as the help has them
         message = message[:1].lower() + message[1:]
     return UsageError(message, fix=f"`{path} --help` shows how it is used")

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
+from bootstrap.engine.member import Member
 from bootstrap.errors import BootstrapError
 from bootstrap.providers.base import Instance
 
@@ -22,6 +23,57 @@ def find(session: Session, word: str) -> Instance:
     if len(found) == 1:
         return found[0]
     raise _unclear(session, word, found) if found else _nobody(session, word, instances)
+
+
+def find_member(session: Session, word: str) -> Member:
+    """The one member that `word` names, also one of which only the node or only the machine is there.
+
+    An entry that a machine left behind when it joined again is a member of its own, named by its id.
+    """
+    machines, nodes = session.instances(), session.status()["nodes"]
+    named = [Member(_current(nodes, one.id), one) for one in machines if word in {one.hostname, one.id}]
+    if not named:
+        said = [one for one in nodes if word in {one["id"], one["hostname"]}]
+        said = said or [one for one in nodes if word and str(one["id"]).startswith(word)]
+        named = [Member(one, _machine(one, nodes, machines)) for one in said]
+    if len(named) == 1:
+        return named[0]
+    raise _unclear(session, word, named) if named else _nobody(session, word, machines)
+
+
+def find_node(session: Session, word: str) -> Mapping[str, Any]:
+    """The node that `word` names; BootstrapError for a machine that is none."""
+    member = find_member(session, word)
+    if member.node is None:
+        session.ask()  # where no manager answers, that is why
+        fix = f"see `bootstrap logs {session.cluster.path or 'FILE'} {member.name}`"
+        raise BootstrapError("the machine is no node of the swarm", where=member.name, fix=fix, code="no_node")
+    return member.node
+
+
+def find_member_or_place(session: Session, word: str) -> Member:
+    """The same; or the place of a machine that a killed run left half made, half removed, or not made anew yet."""
+    try:
+        return find_member(session, word)
+    except BootstrapError:
+        if word not in {one.resource.name for one in session.plan_up().changes if one.resource.kind == "host"}:
+            raise
+    return Member(None, None, word)
+
+
+def _current(nodes: Sequence[Mapping[str, Any]], instance: str) -> Mapping[str, Any] | None:
+    """The node that a machine is now: the entry that is ready, if it has several."""
+    mine = [node for node in nodes if node["instance"] == instance]
+    return next((node for node in mine if node["state"] == "ready"), mine[0] if mine else None)
+
+
+def _machine(
+    node: Mapping[str, Any], nodes: Sequence[Mapping[str, Any]], machines: Sequence[Instance]
+) -> Instance | None:
+    """The machine of which this is the present node."""
+    if _current(nodes, str(node["instance"])) is not node:
+        return None
+    return next((one for one in machines if one.id == node["instance"]), None)
 
 
 def shell_words(words: Sequence[str]) -> list[str]:
@@ -42,11 +94,17 @@ def _nobody(session: Session, word: str, instances: Sequence[Instance]) -> Boots
     )
 
 
-def _unclear(session: Session, word: str, found: Sequence[Instance]) -> BootstrapError:
-    names = ", ".join(one.hostname for one in found)
+def _unclear(session: Session, word: str, found: Sequence[Instance | Member]) -> BootstrapError:
+    names = ", ".join(_told(one) for one in found)
     return BootstrapError(
-        f"'{word}' is the beginning of several node ids: {names}",
+        f"'{word}' names several nodes: {names}",
         where=session.cluster.name,
         fix="give more of the id, or the hostname",
         code="no_node",
     )
+
+
+def _told(one: Instance | Member) -> str:
+    if isinstance(one, Member):
+        return f"{one.name} ({(one.node or {}).get('id', 'no node')})"
+    return one.hostname

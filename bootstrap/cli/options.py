@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 import click
 from click.core import ParameterSource
 
+from bootstrap.cli import complete
 from bootstrap.cli.run import Run
 from bootstrap.engine import logs
 
@@ -131,21 +132,22 @@ def file_argument() -> Callable[[_Decorated], _Decorated]:
 
 def words_argument(metavar: str) -> Callable[[_Decorated], _Decorated]:
     """`[FILE] SOMETHING`: see `file_and`."""
-    return click.argument("words", nargs=-1, metavar=f"[FILE] {metavar}")
+    found = complete.words(metavar, default_file)
+    return click.argument("words", nargs=-1, metavar=f"[FILE] {metavar}", shell_complete=found)
 
 
 def file_and(words: Sequence[str], what: str) -> tuple[Path, str]:
     """The inventory and the one word that is `what`; a usage error for any other number of words."""
     if not words:
         raise click.UsageError(f"{what} is missing")
-    if len(words) == 1 and _is_file(words[0]):
+    if len(words) == 1 and is_file(words[0]):
         raise click.UsageError(f"{what} is missing after '{words[0]}'")
     if len(words) > 2:
         raise click.UsageError(f"unexpected word '{words[2]}'; a command for the node goes after --")
     return (Path(words[0]) if len(words) == 2 else default_file()), words[-1]
 
 
-def _is_file(word: str) -> bool:
+def is_file(word: str) -> bool:
     """Whether a lone word is the inventory, so that it is the other one that was forgotten."""
     return word.endswith((".yml", ".yaml")) or Path(word).is_file()
 

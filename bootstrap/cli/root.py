@@ -23,17 +23,30 @@ COMMANDS = {
     "init": "Write a starter inventory.",
     "validate": "Check inventories: every problem at once, with its place.",
     "schema": "Print the inventory's JSON schema.",
-    "version": "Print the version.",
     "render": "Print the user-data that machines boot with.",
+    "doctor": "Check this machine and every node: a check changes nothing.",
     "plan": "Show what `up` would do.",
     "up": "Make the cluster as the file says.",
     "status": "Show the cluster's nodes and what is wrong.",
+    "graph": "Draw the cluster: zones, managers, pools, what it can lose.",
     "scale": "Set the size of a pool now.",
-    "exec": "Run a command on many nodes at once.",
+    "drain": "Move a node's tasks away and keep it so.",
+    "undrain": "Give a drained node work again.",
+    "remove": "Take one node out for good, with its machine.",
+    "replace": "Put a new machine in the place of one.",
+    "rotate-tokens": "Make the join tokens anew.",
+    "reconcile": "Pause the cluster's own upkeep, or let it go on.",
+    "context": "Make a docker context over ssh.",
     "ssh": "Open a shell on one node, or run one command there.",
+    "exec": "Run a command on many nodes at once.",
     "logs": "Show why a machine joined, or why not.",
+    "events": "Show the audit trail: who did what, and when.",
+    "dump": "Pack a redacted archive for a bug report.",
+    "force-unlock": "Free a lock whose holder is gone.",
+    "local": "Make things go wrong on a local cluster.",
     "down": "Delete what is this cluster's, and nothing else.",
     "completion": "Print the completion script of a shell.",
+    "version": "Print the version.",
 }
 
 
@@ -48,7 +61,7 @@ class Contents(click.Group):
         """The command of that name, imported now."""
         if cmd_name not in COMMANDS:
             return None
-        command: click.Command = import_module(f"bootstrap.cli.commands.{cmd_name}").command
+        command: click.Command = import_module(f"bootstrap.cli.commands.{cmd_name.replace('-', '_')}").command
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002

@@ -11,7 +11,7 @@ from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import click
 
@@ -20,9 +20,14 @@ from bootstrap.cli.signals import Signals
 from bootstrap.engine.logs import redact
 from bootstrap.errors import BootstrapError, UsageError
 from bootstrap.model.cluster import Cluster
+from bootstrap.model.finding import Finding
 from bootstrap.model.resource import Plan
-from bootstrap.providers.base import Instance, LockInfo
+from bootstrap.providers.base import Instance, LockInfo, SshWay
 from bootstrap.remote.runner import Runner
+
+if TYPE_CHECKING:
+    from bootstrap.engine.member import Member
+    from bootstrap.swarm.view import View
 
 
 class Session(Protocol):
@@ -39,10 +44,23 @@ class Session(Protocol):
     def status(self) -> dict[str, Any]: ...  # noqa: D102
     def scripts(self) -> Mapping[str, str]: ...  # noqa: D102
     def instances(self) -> Sequence[Instance]: ...  # noqa: D102
+    def control(self) -> Mapping[str, Any] | None: ...  # noqa: D102
+    def examine(self) -> Iterator[Finding]: ...  # noqa: D102
+    def sizes(self) -> Mapping[str, int]: ...  # noqa: D102
     def runner(self, instance: Instance) -> Runner: ...  # noqa: D102
+    def way(self, instance: Instance) -> SshWay: ...  # noqa: D102
     def shell(self, instance: Instance, argv: Sequence[str]) -> int: ...  # noqa: D102
     def set_size(self, pool: str, size: int) -> None: ...  # noqa: D102
-    def locked(self, what: str, timeout: float) -> AbstractContextManager[LockInfo]: ...  # noqa: D102
+    def ask(self) -> View: ...  # noqa: D102
+    def drain(self, node_id: str, timeout: float) -> None: ...  # noqa: D102
+    def activate(self, node_id: str) -> None: ...  # noqa: D102
+    def remove(self, member: Member, *, parallel: int) -> Iterator[Any]: ...  # noqa: D102
+    def replace(self, member: Member, *, parallel: int) -> Iterator[Any]: ...  # noqa: D102
+    def end_surge(self, *, parallel: int) -> Iterator[Any]: ...  # noqa: D102
+    def upkeep(self, on: bool) -> None: ...  # noqa: D102
+    def events(self) -> Sequence[Mapping[str, Any]]: ...  # noqa: D102
+    def force_unlock(self, lock_id: str) -> LockInfo: ...  # noqa: D102
+    def locked(self, what: str, timeout: float, node: str | None = None) -> AbstractContextManager[LockInfo]: ...  # noqa: D102
 
 
 def _open_session(path: Path, *, say: Callable[[str], None]) -> Session:

@@ -8,9 +8,10 @@ from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from graphlib import TopologicalSorter
 from typing import cast
 
+from bootstrap.checkpoint import reach
 from bootstrap.engine.events import ChangeDone, ChangeFailed, ChangeSkipped, ChangeStarted, Event
 from bootstrap.engine.order import Part, Step, order, steps
-from bootstrap.errors import BootstrapError, FailedTogether, InterruptedRun
+from bootstrap.errors import DISK_FAULTS, BootstrapError, FailedTogether, InterruptedRun, unwritable
 from bootstrap.model.resource import Action, Plan, Resource
 
 Clock = Callable[[], float]
@@ -75,12 +76,16 @@ class _Work:
     def do(self, step: Step) -> None:
         """Call the resource's verb."""
         change = self._changes[step.key]
-        if step.part is Part.DELETE:
+        verb = verb_of(change.action, step.part)
+        place = f"apply.{change.resource.kind}.{verb}"
+        reach(f"{place}.begin")
+        if verb == "delete":
             (change.old or change.resource).delete()
-        elif change.action is Action.UPDATE:
+        elif verb == "update":
             change.resource.update(cast("Resource", change.old))  # an update has an old one
         else:
             change.resource.create()
+        reach(f"{place}.end")
 
     def started(self, step: Step) -> Iterator[Event]:
         """Note the beginning; the second step of a replace is no new beginning."""
@@ -118,12 +123,21 @@ class _Work:
             )
 
 
+def verb_of(action: Action, part: Part) -> str:
+    """The verb of a resource that this part of a change calls: create, update or delete."""
+    if part is Part.DELETE:
+        return "delete"
+    return "update" if action is Action.UPDATE else "create"
+
+
 def _told(error: BaseException, where: str) -> BootstrapError:
     """The error as a person may see it: ours as it is, anything else as the bug that it is."""
     if isinstance(error, BootstrapError):
         return error
     if not isinstance(error, Exception):
         raise error
+    if isinstance(error, OSError) and error.errno in DISK_FAULTS:
+        return unwritable(error, where)
     bug = BootstrapError(
         f"bug: {type(error).__name__}: {error}",
         where=where,

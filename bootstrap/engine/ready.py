@@ -41,9 +41,13 @@ class Progress:
 
 
 def wait_formed(provider: Provider, timeout: float, clock: Clock) -> Iterator[Event]:
-    """Until a manager answers with a quorum; BootstrapError after `timeout` seconds."""
+    """Until a manager answers with a quorum; BootstrapError after `timeout` seconds.
+
+    Of a first boot the machines' steps tell all there is; what was a cluster before also says why nobody answers.
+    """
     progress = Progress(clock)
     deadline = clock.now() + timeout
+    was_formed = (provider.control() or {}).get("phase") == "FORMED"
     while True:
         control, machines = provider.control(), provider.instances()
         yield from progress.of({one.hostname: one.step for one in machines})
@@ -51,6 +55,8 @@ def wait_formed(provider: Provider, timeout: float, clock: Clock) -> Iterator[Ev
         view = observe(provider, control, machines) if phase == "FORMED" else Silence()
         if isinstance(view, View):
             return
+        if was_formed:
+            yield from progress.why([{"node": None, "message": f"no manager answers with a quorum ({view})"}])
         if clock.now() >= deadline:
             what = f"no manager answered within {timeout:.0f} s (control object: {phase}; {view})"
             raise _late(what, machines)
@@ -90,9 +96,10 @@ def _steps(machines: Sequence[Instance], document: dict[str, Any]) -> dict[str, 
 
 def _late(what: str, machines: Sequence[Instance]) -> BootstrapError:
     slow = ", ".join(f"{one.hostname} ({one.step or one.state})" for one in machines if one.step != "joined")
+    look = "`bootstrap logs FILE NODE --boot` of the first" if slow else "`bootstrap status FILE`: it names the mend"
     return BootstrapError(
         f"{what}; not yet there: {slow or 'none'}",
-        fix="see `bootstrap logs FILE NODE --boot` of the first; `bootstrap up` goes on from here",
+        fix=f"see {look}; `bootstrap up` goes on from here",
         code="not_formed",
     )
 

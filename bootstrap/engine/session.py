@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -12,19 +12,28 @@ from bootstrap import inventory
 from bootstrap.engine.apply import apply
 from bootstrap.engine.clock import Clock, SystemClock
 from bootstrap.engine.diff import diff
+from bootstrap.engine.doctor.examine import examine
 from bootstrap.engine.events import Event
+from bootstrap.engine.member import Member
 from bootstrap.engine.ready import wait_formed, wait_healthy
+from bootstrap.engine.remove import remove
+from bootstrap.engine.replace import end_surge, kept, replace
 from bootstrap.engine.status import status_document
+from bootstrap.engine.trail import recorded
 from bootstrap.errors import BootstrapError
 from bootstrap.model.cluster import Cluster
+from bootstrap.model.finding import Finding
 from bootstrap.model.resource import Plan, Resource
 from bootstrap.providers import open_provider
-from bootstrap.providers.base import Instance, LockInfo, Provider
+from bootstrap.providers.base import Instance, LockInfo, Provider, SshWay
 from bootstrap.remote.runner import Runner
 from bootstrap.swarm.network import desired_networks, existing_networks
 from bootstrap.swarm.node import Leaving, leaving, leaving_nodes, refuse_moves
+from bootstrap.swarm.settings import changed_settings
 from bootstrap.swarm.stack import desired_stacks, existing_stacks
 from bootstrap.swarm.view import Silence, View, observe
+
+ANSWER = 60.0  # seconds that an agent may take beyond the time it was given
 
 
 def open_session(path: Path, *, say: Callable[[str], None]) -> Session:
@@ -35,27 +44,35 @@ def open_session(path: Path, *, say: Callable[[str], None]) -> Session:
 
 @dataclass(frozen=True)
 class Session:
-    """One inventory with its provider. Methods read the world afresh; only `apply` and `set_size` change it."""
+    """One inventory with its provider. Methods read the world afresh at each call and remember nothing of it."""
 
     cluster: Cluster
     provider: Provider
     clock: Clock = field(default_factory=SystemClock)
     say: Callable[[str], None] = field(default=print, compare=False, repr=False)
+    _locks: set[str] = field(default_factory=set, compare=False, repr=False)  # ids of those that are our own
 
     def plan_up(self) -> Plan:
         """What `up` would do. What lives inside the swarm is `unknown` while no manager answers."""
+        surge = (self.provider.control() or {}).get("surge")
+        return self.plan_surge(kept(surge, self._look, self))
+
+    def plan_surge(self, surge: Mapping[str, Any] | None) -> Plan:
+        """The same with that manager being replaced (see Provider.desired), or with none."""
         control = self.provider.control()
         self._must_not_be_going(control)
-        desired, existing = list(self.provider.desired()), list(self.provider.existing())
+        desired, existing = list(self.provider.desired(surge)), list(self.provider.existing())
         instances = self.provider.instances()
         hosts = leaving(desired, existing, instances)
         refuse_moves(desired, existing, hosts)
         view = observe(self.provider, control, instances, leaving=hosts) if existing else Silence()
         if isinstance(view, View):
-            desired += self._swarm_desired(view)
-            existing += self._swarm_existing(view, hosts)
+            wanted, found = changed_settings(self.cluster, view, self.provider, instances, hosts)
+            desired += [*self._swarm_desired(view), *wanted]
+            existing += [*self._swarm_existing(view, hosts, tuple(one.key for one in wanted)), *found]
         else:  # a machine that may be a member is not taken away blindly: it waits until a manager answers
             existing = [one for one in existing if one.kind != "host" or one.name not in hosts]
+            desired = [one for one in desired if one.kind != "host" or one.name not in hosts]
         return diff(
             self.cluster.name,
             desired,
@@ -91,7 +108,7 @@ class Session:
         drift = Plan(self.cluster.name)
         if isinstance(view, View):
             drift = diff(self.cluster.name, self._swarm_desired(view), self._swarm_existing(view, {}))
-        return status_document(
+        document = status_document(
             self.cluster,
             instances=instances,
             sizes=self.provider.sizes(),
@@ -100,6 +117,54 @@ class Session:
             outdated=list(self.provider.outdated()),
             drift=drift,
         )
+        return {**document, "running": self.running()}
+
+    def running(self) -> dict[str, str] | None:
+        """The run that works on the cluster now: {"who", "what", "since", "id"}; our own is none."""
+        holder = self.provider.holder()
+        return None if holder is None or holder.id in self._locks else asdict(holder)
+
+    def ask(self) -> View:
+        """The swarm as a manager tells it; BootstrapError where none answers with a quorum."""
+        view = self._look()
+        if isinstance(view, View):
+            return view
+        fix = f"see `bootstrap status {self.cluster.path or 'FILE'}`: it names the cause and the mend"
+        where = self.cluster.name
+        raise BootstrapError(f"no manager answers with a quorum ({view})", where=where, fix=fix, code="no_quorum")
+
+    def drain(self, node_id: str, timeout: float) -> None:
+        """Move a node's tasks away and hold it so; BootstrapError while some still run after `timeout` seconds."""
+        asked = ("drain", node_id, "--hold", "--timeout", f"{timeout:g}")
+        self.ask().agent.call(*asked, timeout=timeout + ANSWER)
+
+    def activate(self, node_id: str) -> None:
+        """End a drain by hand: the leader gives the node what its pool wishes."""
+        self.ask().agent.call("activate", node_id)
+
+    def remove(self, member: Member, *, parallel: int = 8) -> Iterator[Event]:
+        """Take a member out for good."""
+        return remove(self, member, parallel=parallel)
+
+    def replace(self, member: Member, *, parallel: int = 8) -> Iterator[Event]:
+        """Put a new machine in its place."""
+        return replace(self, member, parallel=parallel)
+
+    def end_surge(self, *, parallel: int = 8) -> Iterator[Event]:
+        """After an `up`: where a `replace` did not end, wait for the new manager and take the one beside it away."""
+        return end_surge(self, parallel=parallel)
+
+    def upkeep(self, on: bool) -> None:
+        """Let the leader look after the cluster by itself, or pause that."""
+        self.provider.upkeep(on)
+
+    def events(self) -> Sequence[Mapping[str, Any]]:
+        """The audit trail, oldest first."""
+        return self.provider.events()
+
+    def force_unlock(self, lock_id: str) -> LockInfo:
+        """Free the lock of that id, whose holder is gone."""
+        return self.provider.force_unlock(lock_id)
 
     def scripts(self) -> Mapping[str, str]:
         """The user-data by pool name."""
@@ -109,9 +174,25 @@ class Session:
         """Every machine of the cluster."""
         return self.provider.instances()
 
+    def examine(self) -> Iterator[Finding]:
+        """What `doctor` finds, on this machine and on every node."""
+        return examine(self.cluster, self.provider, self.status)
+
+    def control(self) -> Mapping[str, Any] | None:
+        """The control object as the store holds it."""
+        return self.provider.control()
+
+    def sizes(self) -> Mapping[str, int]:
+        """How many machines each pool should have now."""
+        return self.provider.sizes()
+
     def runner(self, instance: Instance) -> Runner:
         """A way onto one machine."""
         return self.provider.runner(instance)
+
+    def way(self, instance: Instance) -> SshWay:
+        """How an ordinary `ssh` reaches one machine."""
+        return self.provider.way(instance)
 
     def shell(self, instance: Instance, argv: Sequence[str]) -> int:
         """The user's own terminal on one machine; its exit code."""
@@ -121,9 +202,20 @@ class Session:
         """The size of an autoscaled pool, kept by its group."""
         self.provider.set_size(pool, size)
 
-    def locked(self, what: str, timeout: float) -> AbstractContextManager[LockInfo]:
-        """Hold the cluster's operator lock."""
-        return self.provider.locked(what, timeout=timeout)
+    @contextmanager
+    def locked(self, what: str, timeout: float, node: str | None = None) -> Iterator[LockInfo]:
+        """Hold the cluster's operator lock; the audit trail tells how it went, and with which `node`."""
+        with self.provider.locked(what, timeout=timeout) as lock:
+            self._locks.add(lock.id)
+            try:
+                with recorded(self.provider, lock, node):
+                    yield lock
+            finally:
+                self._locks.discard(lock.id)
+
+    def _look(self) -> View | Silence:
+        control = self.provider.control()
+        return observe(self.provider, control, self.provider.instances()) if control else Silence()
 
     def _must_not_be_going(self, control: Mapping[str, Any] | None) -> None:
         if (control or {}).get("phase") == "DESTROYED":
@@ -142,6 +234,6 @@ class Session:
     def _swarm_desired(self, view: View) -> list[Resource]:
         return [*desired_networks(self.cluster, view), *desired_stacks(self.cluster, view)]
 
-    def _swarm_existing(self, view: View, hosts: Mapping[str, Leaving]) -> list[Resource]:
-        nodes = leaving_nodes(self.cluster, view, hosts, self.say)
+    def _swarm_existing(self, view: View, hosts: Mapping[str, Leaving], behind: tuple[str, ...] = ()) -> list[Resource]:
+        nodes = leaving_nodes(self.cluster, view, hosts, self.say, behind)
         return [*nodes, *existing_networks(self.cluster, view), *existing_stacks(self.cluster, view)]

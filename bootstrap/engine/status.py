@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from bootstrap.engine.health import Facts, problems
+from bootstrap.engine.health import Facts, notes, problems
 from bootstrap.model import naming
 from bootstrap.model.cluster import MANAGERS, Cluster
 from bootstrap.model.resource import Outdated, Plan
@@ -25,7 +25,7 @@ def status_document(
 ) -> dict[str, Any]:
     """The whole document; without a manager that answers, `nodes` is empty and `problems` says so."""
     answered = view if isinstance(view, View) else None
-    nodes = [_node(raw, instances) for raw in answered.nodes] if answered else []
+    nodes = _nodes(answered.nodes, instances) if answered else []
     nodes.sort(key=lambda node: (node["role"], node["hostname"], node["id"]))
     joined = {node["instance"] for node in nodes}
     document: dict[str, Any] = {
@@ -35,34 +35,46 @@ def status_document(
         "epoch": (control or {}).get("epoch"),
         "healthy": False,
         "problems": [],
+        "notes": [],
         "quorum": _quorum(nodes) if answered else _lost_quorum(control),
         "zones": _zones(cluster, nodes),
         "nodes": nodes,
-        "unjoined": [
-            _unjoined(one) for one in instances if one.id not in joined and (answered or one.step != "joined")
-        ],
+        "unjoined": [_unjoined(one) for one in instances if one.id not in joined and (answered or _boots(one))],
         "outdated": [{"name": one.name, "why": one.why} for one in outdated],
         "tokens": _tokens(control, answered),
         "last_backup": None,
     }
-    stopped = tuple(one.hostname for one in instances if one.state == "stopped")
-    facts = Facts(
-        cluster, document, dict(sizes), dict(control) if control else None, view, drift, stopped, len(instances)
-    )
+    facts = Facts(cluster, document, dict(sizes), dict(control) if control else None, view, drift, instances)
     found = problems(facts)
     document["problems"] = [one.as_json() for one in found]
+    document["notes"] = [one.as_json() for one in notes(facts)]
     document["healthy"] = not found
     return document
 
 
-def _node(raw: Mapping[str, Any], instances: Sequence[Instance]) -> dict[str, Any]:
-    """One node; what pool and zone it is in says the provider's instance, not the node."""
+def _nodes(raws: Sequence[Mapping[str, Any]], instances: Sequence[Instance]) -> list[dict[str, Any]]:
+    """Every node with its machine. Of several that say the same machine one is real: a wiped machine joins anew."""
+    known = {one.id: one for one in instances}
+    owners: dict[str, Mapping[str, Any]] = {}
+    for raw in sorted(raws, key=lambda one: _likely(one, known.get(str(one.get("instance"))))):
+        owners.setdefault(str(raw.get("instance")), raw)
+    mine = {raw["id"]: known.get(instance) for instance, raw in owners.items()}
+    return [_node(raw, mine.get(raw["id"])) for raw in raws]
+
+
+def _likely(raw: Mapping[str, Any], said: Instance | None) -> tuple[bool, bool, bool]:
+    """Smaller is likelier to be the machine that runs now, whose address the provider knows."""
+    elsewhere = said is not None and raw["address"] != said.address
+    return raw["state"] == "down", elsewhere, raw["state"] != "ready"
+
+
+def _node(raw: Mapping[str, Any], instance: Instance | None) -> dict[str, Any]:
+    """One node; its name, pool and zone are those of the provider's instance, whatever its entry in the swarm says."""
     labels = dict(raw.get("labels") or {})
-    instance = _instance_of(raw, instances)
     manager = raw["role"] == "manager"
     return {
         "id": raw["id"],
-        "hostname": raw["hostname"],
+        "hostname": instance.hostname if instance else raw["hostname"],
         "role": raw["role"],
         "pool": MANAGERS if manager else (instance.pool if instance else labels.get(naming.LABEL_POOL)),
         "zone": instance.zone if instance else labels.get(naming.LABEL_ZONE),
@@ -82,11 +94,6 @@ def _node(raw: Mapping[str, Any], instances: Sequence[Instance]) -> dict[str, An
 def plain_version(version: str) -> str:
     """`26.1.5+dfsg1` is Debian's build of 26.1.5: scripts compare the latter."""
     return version.partition("+")[0]
-
-
-def _instance_of(raw: Mapping[str, Any], instances: Sequence[Instance]) -> Instance | None:
-    """By the engine's instance label; a node that says another machine's id or lost its machine has none."""
-    return next((one for one in instances if one.id == raw.get("instance")), None)
 
 
 def _quorum(nodes: Sequence[Mapping[str, Any]]) -> dict[str, int]:
@@ -113,6 +120,11 @@ def _zones(cluster: Cluster, nodes: Sequence[Mapping[str, Any]]) -> dict[str, di
         if node["zone"] in zones:
             zones[node["zone"]]["managers" if node["role"] == "manager" else "workers"] += 1
     return zones
+
+
+def _boots(one: Instance) -> bool:
+    """Whether it can be no node yet, as far as anybody can tell while no manager answers."""
+    return one.state in {"pending", "running"} and one.step != "joined"
 
 
 def _unjoined(one: Instance) -> dict[str, Any]:

@@ -6,6 +6,7 @@ import hashlib
 
 LABEL_POOL = "bootstrap.pool"
 LABEL_ZONE = "bootstrap.zone"
+LABEL_INSTANCE = "bootstrap.instance"
 LABEL_HOLD = "bootstrap.hold"
 
 

@@ -88,7 +88,8 @@ class Change:
             return Disruption.REPLACE
         if self.action is not Action.UPDATE:
             return Disruption.NONE
-        found = {self.resource.disruptive.get(one.name, Disruption.NONE) for one in self.fields}
+        names = (one.name.partition(".")[0] for one in self.fields)
+        found = {self.resource.disruptive.get(name, Disruption.NONE) for name in names}
         return next((one for one in (Disruption.REPLACE, Disruption.RESTART) if one in found), Disruption.NONE)
 
 
@@ -114,5 +115,15 @@ class Plan:
 
 
 def shown_fields(resource: Resource) -> dict[str, Any]:
-    """The compared fields by name, without the name itself: what a plan shows and compares."""
-    return {one.name: getattr(resource, one.name) for one in fields(resource) if one.compare and one.name != "name"}
+    """The compared fields by name, without the name itself: what a plan shows and compares.
+
+    A mapping declared with `field(metadata={"by_key": True})` is told by its keys: `daemon.log-driver`.
+    """
+    shown: dict[str, Any] = {}
+    for one in fields(resource):
+        value = getattr(resource, one.name)
+        if one.metadata.get("by_key"):
+            shown.update({f"{one.name}.{key}": value[key] for key in sorted(value)})
+        elif one.compare and one.name != "name":
+            shown[one.name] = value
+    return shown

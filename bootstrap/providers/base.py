@@ -5,11 +5,23 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Protocol
 
 from bootstrap.model.cluster import Role
+from bootstrap.model.finding import Finding
 from bootstrap.model.resource import Outdated, Resource
 from bootstrap.remote.runner import Runner
+
+
+@dataclass(frozen=True)
+class Fault:
+    """What was done to a machine by hand, in a word (`paused`) and a sentence, and the command that lifts it."""
+
+    word: str
+    what: str
+    fix: str
+    full: bool = False  # its disk is
 
 
 @dataclass(frozen=True)
@@ -29,6 +41,7 @@ class Instance:
     state: str
     age: float
     step: str = ""
+    fault: Fault | None = None
 
 
 @dataclass(frozen=True)
@@ -41,19 +54,38 @@ class LockInfo:
     id: str
 
 
+@dataclass(frozen=True)
+class SshWay:
+    """How an ordinary `ssh` reaches a machine. `host_key` is `TYPE BASE64`; `key` is a private key's file, None: the user's."""
+
+    user: str
+    address: str
+    port: int
+    host_key: str
+    key: Path | None
+
+
 class Provider(Protocol):
     """Where machines come from. Methods read the world afresh at each call and remember nothing."""
+
+    def checks(self) -> Iterable[Finding]:
+        """What `doctor` looks at before there is a cluster: this machine, the account. Changes nothing, raises nothing."""
+        ...
 
     def scripts(self) -> Mapping[str, str]:
         """The user-data by pool name, exactly as a machine of that pool boots with it."""
         ...
 
-    def desired(self) -> Sequence[Resource]:
-        """What should exist. Changes nothing."""
+    def desired(self, surge: Mapping[str, Any] | None = None) -> Sequence[Resource]:
+        """What should exist. Changes nothing.
+
+        `surge` is {"instance", "hostname", "zone", "since"} of a manager that is being replaced: its zone has one
+        manager more for as long, and the control object says so.
+        """
         ...
 
     def existing(self) -> Sequence[Resource]:
-        """What does exist and is exactly this cluster's."""
+        """What does exist and is exactly this cluster's; a machine that was told to `leave` is a `host` in it."""
         ...
 
     def outdated(self) -> Iterable[Outdated]:
@@ -72,6 +104,17 @@ class Provider(Protocol):
         """Set the size of an autoscaled pool's group; the group keeps it until it is set again."""
         ...
 
+    def leave(self, instance: Instance, *, shrink: bool) -> None:
+        """Mark the machine as going: it is *terminating*, does not join again, and the next plan deletes it.
+
+        With `shrink` its group wants one machine less from then on; without, the same plan makes it anew.
+        """
+        ...
+
+    def stay(self, instance: Instance) -> None:
+        """Take a `leave` back, the size of the group included."""
+        ...
+
     def control(self) -> Mapping[str, Any] | None:
         """The control object as the store holds it, or None where the cluster was never made."""
         ...
@@ -80,8 +123,24 @@ class Provider(Protocol):
         """Mark the cluster as going (DESTROYED), before its machines are: from then on none joins, and `up` refuses."""
         ...
 
+    def upkeep(self, on: bool) -> None:
+        """Let the cluster's leader look after it by itself, or pause that; BootstrapError where there is no cluster."""
+        ...
+
+    def record(self, event: Mapping[str, Any]) -> bool:
+        """Append to the audit trail (docs/output.md). False where the cluster has no store yet: none is made for it."""
+        ...
+
+    def events(self) -> Sequence[Mapping[str, Any]]:
+        """The audit trail, oldest first."""
+        ...
+
     def runner(self, instance: Instance) -> Runner:
         """A way onto that machine."""
+        ...
+
+    def way(self, instance: Instance) -> SshWay:
+        """What docker's client needs to reach that machine by itself."""
         ...
 
     def shell(self, instance: Instance, argv: Sequence[str]) -> int:
@@ -90,4 +149,12 @@ class Provider(Protocol):
 
     def locked(self, what: str, *, timeout: float = 0.0) -> AbstractContextManager[LockInfo]:
         """Hold the cluster's operator lock; LockedError names the holder when it is still held after `timeout` s."""
+        ...
+
+    def holder(self) -> LockInfo | None:
+        """Who holds the operator lock now, or None. Looking never takes it, not even for a moment."""
+        ...
+
+    def force_unlock(self, lock_id: str) -> LockInfo:
+        """Free the lock of that id, whose holder is gone. BootstrapError: no lock, another id, or the holder lives."""
         ...

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import ClassVar, Self
+from typing import Any, ClassVar, Self
 
 from bootstrap.errors import BootstrapError
 from bootstrap.model.cluster import Cluster
+from bootstrap.model.naming import LABEL_POOL
 from bootstrap.model.resource import Resource
 from bootstrap.providers.base import Instance
 from bootstrap.remote.agent import Agent
@@ -62,15 +63,20 @@ class Leaving:
 def leaving(
     desired: Iterable[Resource], existing: Iterable[Resource], instances: Iterable[Instance]
 ) -> dict[str, Leaving]:
-    """Machines that are to go, by hostname, where machines are resources (local, ssh); a cloud's groups have none."""
+    """Machines that are to go, by hostname, where machines are resources; a cloud's groups have only marked ones.
+
+    One that is marked as leaving goes although there is to be a machine of that name: a new one.
+    """
     stay = {one.key for one in desired}
     known = {one.hostname: one for one in instances}
-    gone = (one for one in existing if one.kind == "host" and one.key not in stay)
+    gone = (one for one in existing if one.kind == "host" and (one.key not in stay or getattr(one, "leaving", False)))
     return {host.name: Leaving(host, known.get(host.name)) for host in gone}
 
 
-def leaving_nodes(cluster: Cluster, view: View, hosts: Mapping[str, Leaving], say: Callable[[str], None]) -> list[Node]:
-    """The nodes of these machines, by instance id, managers chained one behind the other.
+def leaving_nodes(
+    cluster: Cluster, view: View, hosts: Mapping[str, Leaving], say: Callable[[str], None], behind: tuple[str, ...] = ()
+) -> list[Node]:
+    """The nodes of these machines, by instance id, managers chained one behind the other and `behind` other changes.
 
     A node goes after its group has the smaller size, so that the machine knows that it must not join again, and
     before its machine. A machine that left and joined again has several node objects; all of them go.
@@ -93,12 +99,19 @@ def leaving_nodes(cluster: Cluster, view: View, hosts: Mapping[str, Leaving], sa
             margin=_margin(view),
             agent=view.agent,
             say=say,
-            depends=(machine.host.key, *machine.host.after, *chain),
+            depends=(machine.host.key, *machine.host.after, *behind, *chain),
         )
         resources.append(one)
         if node["role"] == "manager":
             previous = (one.key,)
     return resources
+
+
+def single_node(cluster: Cluster, view: View, node: Mapping[str, Any], say: Callable[[str], None]) -> Node:
+    """One entry by itself: its machine is gone, or was never ours."""
+    drain = (cluster.pool(node["labels"].get(LABEL_POOL, "")) or cluster.managers).timeouts.drain
+    settings: dict[str, Any] = {"drain": drain, "margin": _margin(view), "agent": view.agent, "say": say}
+    return Node(node["hostname"] or node["id"], node["role"], id=node["id"], pool="", **settings)
 
 
 def _margin(view: View) -> float:
@@ -109,9 +122,9 @@ def _margin(view: View) -> float:
 
 def refuse_moves(desired: Iterable[Resource], existing: Iterable[Resource], hosts: Mapping[str, Leaving]) -> None:
     """BootstrapError where a manager goes while another is to come: without a surge the guard would bar it for ever."""
-    there = {one.key for one in existing}
+    there, wanted = {one.key for one in existing}, {one.key for one in desired}
     coming = [one.name for one in desired if one.kind == "host" and one.key not in there and is_manager(one)]
-    going = [name for name, one in hosts.items() if is_manager(one.host)]
+    going = [name for name, one in hosts.items() if is_manager(one.host) and one.host.key not in wanted]
     if coming and going:
         raise BootstrapError(
             f"managers would move: {', '.join(going)} would go and {', '.join(coming)} come",

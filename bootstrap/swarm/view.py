@@ -6,7 +6,7 @@ import queue
 import threading
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from bootstrap.errors import BootstrapError
 from bootstrap.model.cluster import Role
@@ -41,12 +41,27 @@ class View:
 
 @dataclass(frozen=True)
 class Silence:
-    """No manager answered with a quorum: what each that was asked said instead, by hostname."""
+    """No manager answered with a quorum: what each that was asked said instead, by hostname.
+
+    `broken` are those whose engine answers and says that its swarm is in `error`: no waiting mends that.
+    """
 
     reasons: Mapping[str, str] = field(default_factory=dict)
+    broken: frozenset[str] = frozenset()
 
     def __str__(self) -> str:
-        return "; ".join(f"{name}: {why}" for name, why in sorted(self.reasons.items())) or "no manager is running"
+        alike: dict[str, list[str]] = {}
+        for name, why in sorted(self.reasons.items()):
+            alike.setdefault(why, []).append(name)
+        return "; ".join(f"{', '.join(names)}: {why}" for why, names in alike.items()) or "no manager is running"
+
+
+class _Refusal(NamedTuple):
+    """What one manager said that has no quorum."""
+
+    where: str
+    why: str
+    broken: bool = False
 
 
 def observe(
@@ -73,7 +88,8 @@ def managers(instances: Iterable[Instance], leaving: Collection[str] = ()) -> li
 
 def first_answer(agents: Sequence[Agent], *, swarm_id: str | None, patience: float = PATIENCE) -> View | Silence:
     """The first good answer; each further agent is asked when the one before failed or took its time."""
-    answers: queue.Queue[View | tuple[str, str]] = queue.Queue()
+    answers: queue.Queue[View | _Refusal] = queue.Queue()
+    broken: set[str] = set()
     reasons = {agent.where: f"no answer within {STATUS_DEADLINE:.0f} s" for agent in agents}
     waiting = 0
     for last, agent in ((agent is agents[-1], agent) for agent in agents):
@@ -88,20 +104,31 @@ def first_answer(agents: Sequence[Agent], *, swarm_id: str | None, patience: flo
             if isinstance(answer, View):
                 return answer
             waiting -= 1
-            reasons[answer[0]] = answer[1]
-    return Silence(reasons)
+            reasons[answer.where] = answer.why
+            broken |= {answer.where} if answer.broken else set()
+    return Silence(reasons, frozenset(broken))
 
 
-def _ask(agent: Agent, swarm_id: str | None, answers: queue.Queue[View | tuple[str, str]]) -> None:
+def _ask(agent: Agent, swarm_id: str | None, answers: queue.Queue[View | _Refusal]) -> None:
     try:
         document = agent.status()
     except BootstrapError as error:
-        answers.put((agent.where, error.what))
+        answers.put(_Refusal(agent.where, error.what))
         return
     swarm = document.get("swarm")
     if swarm and swarm_id in {None, swarm["id"]}:
         answers.put(View(document, agent))
     elif swarm:
-        answers.put((agent.where, f"it is in another swarm ({swarm['id']})"))
+        answers.put(_Refusal(agent.where, f"it is in another swarm ({swarm['id']})"))
     else:
-        answers.put((agent.where, f"it sees no quorum (its engine: {document.get('state')})"))
+        state = document.get("state")
+        why = f"it sees no quorum (its engine: {state}{_reason(document)})"
+        answers.put(_Refusal(agent.where, why, broken=state == "error"))
+
+
+def _reason(document: Mapping[str, Any]) -> str:
+    """Why its node is no member, and what a person can do about that, in the agent's words."""
+    said = (one for one in document.get("problems") or () if one.get("code") == "not_joined")
+    # An engine in `error` may say nothing more, and then the agent's sentence ends with its colon.
+    told = ([str(one["what"]).rstrip(": "), str(one.get("fix") or "")] for one in said)
+    return "".join(f"; {': '.join(filter(None, parts))}" for parts in told)

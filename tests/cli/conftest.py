@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
+from bootstrap.cli.contexts import ssh
 from bootstrap.cli.root import root
 from bootstrap.cli.run import Run
 from tests.cli.fake_session import World
@@ -25,6 +26,12 @@ pools:
 """
 
 Invoke = Callable[..., Result]
+
+
+@pytest.fixture(autouse=True)
+def _own_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What `ssh` reads is in no real user's folder."""
+    monkeypatch.setattr(ssh, "home", lambda: tmp_path / "home")
 
 
 @pytest.fixture

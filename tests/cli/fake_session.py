@@ -16,9 +16,11 @@ from bootstrap.engine.events import Event, NodeProgress
 from bootstrap.errors import BootstrapError, LockedError
 from bootstrap.inventory import InvalidInventory, Problem
 from bootstrap.model.cluster import Cluster, Docker, Host, Packages, Pool, Role, Size
+from bootstrap.model.finding import Finding
 from bootstrap.model.resource import Disruption, Outdated, Plan, Resource
-from bootstrap.providers.base import Instance, LockInfo
+from bootstrap.providers.base import Instance, LockInfo, SshWay
 from bootstrap.remote.runner import Result
+from tests.cli.elsewhere import Elsewhere
 
 
 @dataclass(frozen=True)
@@ -72,6 +74,9 @@ class World:
     networks: tuple[str, ...] = ()
     hidden: tuple[Thing, ...] = ()  # what is seen only when a manager answers
     outdated: tuple[Outdated, ...] = ()
+    findings: tuple[Finding, ...] = ()  # of `doctor`
+    trail: list[dict[str, Any]] = field(default_factory=list)
+    leader: str = "managers-1"  # the end of its hostname
     built: bool = True  # whether the provider is
     states: dict[str, str] = field(default_factory=dict)  # by hostname, of machines that do not run
 
@@ -119,7 +124,7 @@ def _pool(name: str, role: Role, raw: Mapping[str, Any]) -> Pool:
 
 
 @dataclass
-class FakeSession:
+class FakeSession(Elsewhere):
     """The session of a fake world; `apply` and `diff` are the real ones."""
 
     world: World
@@ -159,7 +164,11 @@ class FakeSession:
         self.world.healthy_after -= 1
         healthy = self.world.formed and not self.world.sick and self.world.healthy_after < 0
         problem = {"code": "no_cluster", "node": None, "message": self.world.sick or "not yet", "fix": "bootstrap up"}
-        nodes = [_node(number, one) for number, one in enumerate(self.instances())] if self.world.formed else []
+        nodes = (
+            [_node(number, one, self.world.leader) for number, one in enumerate(self.instances())]
+            if self.world.formed
+            else []
+        )
         managers = sum(node["role"] == "manager" for node in nodes)
         return {
             "cluster": self.cluster.name, "provider": self.cluster.provider,
@@ -169,7 +178,7 @@ class FakeSession:
                        "can_lose": max(0, managers - managers // 2 - 1)},
             "zones": {zone: {"managers": 1, "workers": 0} for zone in self.cluster.zones}, "nodes": nodes,
             "unjoined": [], "outdated": [{"name": one.name, "why": one.why} for one in self.world.outdated],
-            "tokens": {"rotated_at": None, "published_is_live": True}, "last_backup": None,
+            "tokens": {"rotated_at": None, "published_is_live": True}, "last_backup": None, "notes": [], "running": None,
         }  # fmt: skip
 
     def scripts(self) -> Mapping[str, str]:
@@ -184,6 +193,18 @@ class FakeSession:
     def runner(self, instance: Instance) -> FakeRunner:
         return FakeRunner(self.world, instance.hostname)
 
+    def way(self, instance: Instance) -> SshWay:
+        return SshWay("root", instance.address, 22, f"ssh-ed25519 {instance.hostname}", Path("/keys/id"))
+
+    def events(self) -> Sequence[Mapping[str, Any]]:
+        return list(self.world.trail)
+
+    def control(self) -> Mapping[str, Any] | None:
+        return {"phase": "FORMED"} if self.world.formed else None
+
+    def examine(self) -> Iterator[Finding]:
+        return iter(self.world.findings)
+
     def shell(self, instance: Instance, argv: Sequence[str]) -> int:
         self.world.touch(f"shell {instance.hostname} {list(argv)}")
         return self.world.shell_code
@@ -192,8 +213,14 @@ class FakeSession:
         self.world.touch(f"size {pool} {size}")
         self.world.sizes[pool] = size
 
+    def end_surge(self, *, parallel: int) -> Iterator[Event]:
+        return iter(())
+
+    def sizes(self) -> Mapping[str, int]:
+        return {pool.name: self.world.sizes.get(pool.name, pool.size.desired) for pool in self.cluster.groups}
+
     @contextmanager
-    def locked(self, what: str, timeout: float) -> Iterator[LockInfo]:
+    def locked(self, what: str, timeout: float, node: str | None = None) -> Iterator[LockInfo]:
         self.world.touch(f"lock {what.split(maxsplit=1)[0]} {timeout:.0f}")
         if self.world.held_by is not None:
             holder = self.world.held_by
@@ -238,11 +265,11 @@ def _instance(cluster: Cluster, number: int, name: str) -> Instance:
     return Instance(f"i-{number:017x}", name, role, pool, "abc"[number % 3], address, "running", 12.0, "joined")
 
 
-def _node(number: int, one: Instance) -> dict[str, Any]:
+def _node(number: int, one: Instance, leader: str) -> dict[str, Any]:
     manager = one.role is Role.MANAGER
     return {
         "id": f"{number}node{number:020}", "hostname": one.hostname, "role": one.role.value, "pool": one.pool,
         "zone": one.zone, "instance": one.id, "address": one.address, "state": "ready", "availability": "active",
-        "leader": one.hostname.endswith("managers-1"), "reachability": "reachable" if manager else None, "engine": "26.1.5",
+        "leader": one.hostname.endswith(leader), "reachability": "reachable" if manager else None, "engine": "26.1.5",
         "arch": "x86_64", "labels": {}, "hold": False,
     }  # fmt: skip

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import errno
 import itertools
 import threading
 from collections.abc import Iterable, Sequence
@@ -8,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bootstrap import checkpoint
 from bootstrap.engine.apply import apply
 from bootstrap.engine.diff import diff
 from bootstrap.engine.events import ChangeDone, ChangeFailed, ChangeSkipped, ChangeStarted, Event
@@ -304,3 +306,45 @@ def test_no_more_than_parallel_run_at_once(parallel: int) -> None:
 
     assert error is None
     assert 1 <= most <= parallel
+
+
+def test_a_full_disk_is_no_bug() -> None:
+    """What the disk refuses is told as that, with what to do."""
+    world = World()
+    world.failing["thing/a"] = OSError(errno.ENOSPC, "No space left on device", "/here")
+
+    with pytest.raises(FailedTogether) as caught:
+        list(apply(diff("prod", [Thing("a", world=world)], [])))
+
+    (error,) = caught.value.errors
+    assert (error.code, error.where) == ("cannot_write", "/here")
+    assert error.fix.startswith("make room")
+
+
+@pytest.mark.parametrize("number", [errno.EIO, errno.EROFS, errno.EDQUOT])
+def test_a_disk_that_fails_is_no_bug_either(number: int) -> None:
+    """Where the system names no file, the resource is told; the mend is not to make room where that would not help."""
+    world = World()
+    world.failing["thing/a"] = OSError(number, "x")
+
+    with pytest.raises(FailedTogether) as caught:
+        list(apply(diff("prod", [Thing("a", world=world)], [])))
+
+    (error,) = caught.value.errors
+    assert (error.code, error.where, error.exit_code) == ("cannot_write", "thing/a", 1)
+    assert error.fix.startswith("make room" if number == errno.EDQUOT else "see `dmesg`")
+
+
+def test_every_verb_has_its_checkpoints() -> None:
+    """Before and after each verb of each kind a test can stop the run."""
+    world = world_of([Thing("b"), Thing("c", colour="red"), Thing("d")])
+    seen: list[str] = []
+    wanted = [Thing("a", world=world), Thing("b", size=2, world=world), Thing("c", colour="blue", world=world)]
+    checkpoint.watch(seen.append)
+    try:
+        list(apply(diff("prod", wanted, world.existing()), parallel=1))
+    finally:
+        checkpoint.watch(None)
+
+    verbs = ("create", "update", "delete")
+    assert set(seen) == {f"apply.thing.{verb}.{end}" for verb in verbs for end in ("begin", "end")}

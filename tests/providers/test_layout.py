@@ -1,8 +1,11 @@
 from __future__ import annotations
 
+from hypothesis import given
+from hypothesis import strategies as st
+
 from bootstrap.lab.records import GroupRecord
 from bootstrap.model.cluster import Size
-from bootstrap.providers.local.layout import pool_size, slots, terminating, wanted_groups
+from bootstrap.providers.local.layout import at_places, pool_size, refilled, resized, slots, terminating, wanted_groups
 from tests.fakes.cluster import cluster, pool
 
 WEB = Size(1, 6, 2)
@@ -81,3 +84,46 @@ def test_a_place_that_its_group_lost_is_terminating() -> None:
 
     assert [terminating(slot, group) for slot in (1, 2, 3)] == [False, False, True]
     assert not terminating(1, None)
+
+
+GROUP = GroupRecord("prod-pool-web", "web", "worker", "", 4)
+
+
+def test_a_host_taken_out_of_the_middle_leaves_a_hole() -> None:
+    """The others keep their places and names; only the one that was meant counts as terminating."""
+    without = at_places(GROUP, {1, 3, 4})
+
+    assert (without.size, without.slots) == (3, (1, 3, 4))
+    assert [terminating(slot, without) for slot in (1, 2, 3, 4)] == [False, True, False, False]
+    assert at_places(without, {*without.slots, 2}) == GROUP
+
+
+def test_a_group_grows_into_its_holes_and_shrinks_from_its_end() -> None:
+    """A place that was taken out is filled before a new one is added; the last hosts go first."""
+    without = at_places(GROUP, {1, 4})
+
+    assert resized(without, 3).slots == (1, 2, 4)
+    assert resized(without, 5).slots == (1, 2, 3, 4, 5)
+    assert resized(without, 1).slots == (1,)
+    assert resized(without, 0).slots == ()
+
+
+@given(st.sets(st.integers(1, 12), max_size=8), st.integers(0, 12))
+def test_a_resized_group_keeps_whom_it_can(places: set[int], size: int) -> None:
+    """For every group and every size: as many as asked, nobody goes who need not, nobody new while there are enough."""
+    before = at_places(GROUP, places)
+    after = resized(before, size)
+
+    assert len(after.slots) == after.size == size
+    kept = set(after.slots) & places
+    assert len(kept) == min(size, len(places))
+    assert after == at_places(GROUP, after.slots)
+    assert refilled(after, before) == after
+
+
+def test_a_surge_is_one_manager_more_in_its_zone() -> None:
+    """While a manager is replaced its zone has one place more, and no other zone has."""
+    made = cluster(managers=3)
+
+    assert [group.size for group in wanted_groups(made, {}, "b")] == [1, 2, 1]
+    assert wanted_groups(made, {}, "elsewhere") == wanted_groups(made, {})

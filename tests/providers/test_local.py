@@ -4,76 +4,21 @@ from __future__ import annotations
 
 import json
 import stat
-from dataclasses import dataclass, field, replace
-from pathlib import Path
+from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
 
 from bootstrap.engine.apply import apply
 from bootstrap.engine.diff import diff
-from bootstrap.errors import BootstrapError, FailedTogether
-from bootstrap.lab import fabric, host, image, paths, preflight, records, sysctl
-from bootstrap.lab.records import FabricRecord, HostRecord
+from bootstrap.errors import FailedTogether
+from bootstrap.lab import image, paths, records
 from bootstrap.model.cluster import Cluster, Size
 from bootstrap.model.resource import Plan
-from bootstrap.providers.local import access
 from bootstrap.providers.local.host import LocalHost
 from bootstrap.providers.local.provider import LocalProvider
 from tests.fakes.cluster import cluster, pool
-
-
-@dataclass
-class Machine:
-    """What stands in for the kernel: which hosts are on, and what was asked."""
-
-    on: set[str] = field(default_factory=set)
-    fabrics: set[str] = field(default_factory=set)
-    binds: dict[str, list[tuple[str, str, bool]]] = field(default_factory=dict)
-    no_boot: set[str] = field(default_factory=set)
-    rooms: list[int] = field(default_factory=list)  # for how many hosts room was made
-
-    def create_fabric(self, name: str, uid: str, avoid: tuple[str, ...]) -> FabricRecord:
-        record = FabricRecord(name, uid, "10.91.0.0/20", "10.91.0.1", "10.91.0.2", records.now())
-        records.save_fabric(paths.cluster_dir(name), record)
-        self.fabrics.add(name)
-        return record
-
-    def create(self, record: HostRecord) -> None:
-        records.save_host(paths.cluster_dir(record.cluster), record)
-
-    def boot(self, record: HostRecord, binds: list[tuple[str, str, bool]]) -> None:
-        if record.hostname in self.no_boot:
-            raise BootstrapError("the host does not start", where=record.hostname)
-        self.on.add(record.hostname)
-        self.binds[record.hostname] = binds
-
-    def discard(self, name: str, hostname: str, address: str | None = None) -> None:
-        self.on.discard(hostname)
-        records.remove(paths.host_dir(name, hostname))
-
-
-@pytest.fixture
-def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Machine:
-    """A machine whose hosts are switches."""
-    one = Machine()
-    monkeypatch.setenv("BOOTSTRAP_LOCAL_DIR", str(tmp_path / "local"))
-    monkeypatch.setattr(paths, "NAMESPACES", tmp_path / "netns")
-    monkeypatch.setattr(fabric, "create", one.create_fabric)
-    monkeypatch.setattr(fabric, "start", one.fabrics.add)
-    monkeypatch.setattr(fabric, "running", lambda name: name in one.fabrics)
-    monkeypatch.setattr(fabric, "destroy", one.fabrics.discard)
-    monkeypatch.setattr(host, "create", one.create)
-    monkeypatch.setattr(host, "boot", one.boot)
-    monkeypatch.setattr(host, "discard", one.discard)
-    monkeypatch.setattr(host, "running", lambda record: record.hostname in one.on)
-    monkeypatch.setattr(sysctl, "raise_inotify", lambda hosts, say: one.rooms.append(hosts))
-    monkeypatch.setattr(image, "ensure", lambda name, say: Path("/nowhere"))
-    monkeypatch.setattr(preflight, "check", lambda hosts, images: None)
-    monkeypatch.setattr(preflight, "check_root", lambda: None)
-    monkeypatch.setattr(access, "make_key", lambda folder: None)
-    return one
-
+from tests.providers.machine import Machine
 
 MADE = cluster(pool("web", Size(1, 6, 2), labels={"tier": "web"}))
 

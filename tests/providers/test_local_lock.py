@@ -1,12 +1,18 @@
 from __future__ import annotations
 
+import errno
+import fcntl
+import json
+import os
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
 
-from bootstrap.errors import LockedError
+from bootstrap.errors import BootstrapError, LockedError
 from bootstrap.lab import paths
-from bootstrap.providers.local.lock import lock_path, locked
+from bootstrap.providers.base import LockInfo
+from bootstrap.providers.local.lock import force, holder, lock_path, locked, started
 
 
 @pytest.fixture(autouse=True)
@@ -73,3 +79,89 @@ def test_the_file_stays_while_the_cluster_does() -> None:
         assert again.what == "up"
 
     assert lock_path("prod").exists()
+
+
+def test_the_holder_is_told_without_trying_the_lock() -> None:
+    """`status` sees who works; where nobody does, or never did, it sees nobody."""
+    assert holder("prod") is None
+    with locked("prod", "up", 0.0) as mine:
+        assert holder("prod") == mine
+    assert holder("prod") is None
+
+
+def dead(cluster: str) -> LockInfo:
+    """The lock as a holder left it that was killed: the kernel let go of it, its name still stands there."""
+    info = LockInfo("ann@there", "up", "2026-01-01T00:00:00Z", "abcd1234")
+    lock_path(cluster).parent.mkdir(parents=True, exist_ok=True)
+    paths.cluster_dir(cluster).mkdir(parents=True)
+    lock_path(cluster).write_text(json.dumps({**asdict(info), "pid": os.getpid(), "started": "0"}))
+    return info
+
+
+def test_a_dead_holder_holds_nothing() -> None:
+    """After kill -9 nobody is told as working, and the next run takes the lock at once."""
+    dead("prod")
+
+    assert holder("prod") is None
+    with locked("prod", "up", 0.0) as taken:
+        assert holder("prod") == taken
+
+
+def test_the_lock_of_a_dead_holder_is_freed_by_its_id() -> None:
+    """`force-unlock --id` clears what a killed run left; a second time there is nothing to free."""
+    left = dead("prod")
+
+    assert force("prod", left.id) == left
+    assert lock_path("prod").read_text() == ""
+    with pytest.raises(BootstrapError) as caught:
+        force("prod", left.id)
+    assert (caught.value.code, caught.value.exit_code) == ("not_locked", 1)
+
+
+def test_another_id_frees_nothing() -> None:
+    """Who gives a wrong id is told whose lock it is, and the lock stays."""
+    left = dead("prod")
+
+    with pytest.raises(BootstrapError, match="abcd1234") as caught:
+        force("prod", "ffff0000")
+
+    assert caught.value.code == "lock_id"
+    assert left.who in str(caught.value)
+    assert lock_path("prod").read_text() != ""
+
+
+def test_the_lock_of_a_living_holder_stays() -> None:
+    """A run that still works on this machine is ended by its process, never by pulling its lock away."""
+    with locked("prod", "up", 0.0) as mine:
+        with pytest.raises(BootstrapError) as caught:
+            force("prod", mine.id)
+        assert holder("prod") == mine
+
+    assert caught.value.code == "lock_alive"
+    assert f"kill {os.getpid()}" in caught.value.fix
+
+
+def test_a_holder_that_has_not_written_yet_is_waited_for() -> None:
+    """Between taking the lock and writing who it is there is a moment: the one who is refused looks again."""
+    path = lock_path("prod")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    info = LockInfo("ann@there", "up", "2026-01-01T00:00:00Z", "abcd1234")
+
+    def write(_: float) -> None:
+        path.write_text(json.dumps({**asdict(info), "pid": os.getpid(), "started": started(os.getpid())}))
+
+    with path.open("a") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        with pytest.raises(LockedError, match="abcd1234"), locked("prod", "down", 0.0, sleep=write):
+            pass
+
+
+def test_a_full_disk_bars_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The lock is held although nobody's name fits on the disk: `down` is what makes room."""
+
+    def full(descriptor: int, data: bytes) -> int:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "write", full)
+    with locked("prod", "down", 0.0), pytest.raises(LockedError, match="another run"):
+        locked("prod", "up", 0.0, sleep=lambda _: None).__enter__()

@@ -58,6 +58,20 @@ def test_nobody_answers() -> None:
     assert "no such file" in silence.reasons["m1"]
 
 
+def test_an_engine_in_error_is_told_without_holes() -> None:
+    """An engine that says nothing more leaves no empty message behind; managers that say the same are told together."""
+    problem = {"code": "not_joined", "what": "wait: the engine's swarm is in error: ", "fix": "restart it"}
+    says = Says(json.dumps({"swarm": None, "state": "error", "problems": [problem]}))
+
+    silence = first_answer([Agent(says, "m1"), Agent(says, "m2")], swarm_id="s1")
+
+    assert isinstance(silence, Silence)
+    assert silence.broken == {"m1", "m2"}
+    assert str(silence) == (
+        "m1, m2: it sees no quorum (its engine: error; wait: the engine's swarm is in error: restart it)"
+    )
+
+
 def test_a_frozen_manager_does_not_hold_up_the_answer() -> None:
     """When one takes its time, the next is asked as well, and its answer is taken."""
     frozen, free = Frozen(), Says('{"swarm": {"id": "s1", "nodes": [], "networks": [], "stacks": []}}')

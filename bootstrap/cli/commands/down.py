@@ -7,6 +7,9 @@ from typing import Any
 
 import click
 
+from bootstrap.checkpoint import reach
+from bootstrap.cli.commands.context import forget
+from bootstrap.cli.contexts.docker import context_name
 from bootstrap.cli.converge import show
 from bootstrap.cli.options import file_argument, option, verb
 from bootstrap.cli.run import Run
@@ -32,15 +35,31 @@ def command(run: Run, file: Path, confirm: str | None, purge: bool) -> None:  # 
     run.resume = f"bootstrap down {file}"
     with session.locked("down", run.lock_timeout):
         plan = session.plan_down()
+        reach("down.planned")
         show(run, plan)
         if plan:
             _agree(run, cluster, plan, confirm)
+            reach("down.agreed")
             with Progress(run) as progress:
                 session.retire()
+                reach("down.retired")
                 progress.follow(session.apply(plan, parallel=run.parallel), finish=True)
+            reach("down.applied")
+        _forget_context(run, cluster)
+        reach("down.forgotten")
     run.emit(
         _document(plan), f"{cluster.name}: {len(plan.changes)} deleted" if plan else f"{cluster.name}: nothing there"
     )
+
+
+def _forget_context(run: Run, cluster: Cluster) -> None:
+    """A docker context of the cluster goes with it. One that cannot be removed is told, and fails no `down`."""
+    try:
+        if forget(cluster.name)["removed"]:
+            run.say(f"its docker context is removed: {context_name(cluster.name)}")
+    except (BootstrapError, OSError) as error:
+        told = f"its docker context is still there ({error}): `bootstrap context {cluster.path or 'FILE'} --remove`"
+        run.say(told, level="warning")
 
 
 def _allowed(run: Run, cluster: Cluster, confirm: str | None) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import click
 
+from bootstrap.checkpoint import reach
 from bootstrap.cli.converge import agree, carry_out, settle
 from bootstrap.cli.edit import draft, put_in_place, with_count
 from bootstrap.cli.options import file_and, option, verb, words_argument
@@ -16,7 +17,7 @@ from bootstrap.cli.show.progress import Progress
 from bootstrap.errors import UsageError
 from bootstrap.inventory import InvalidInventory
 from bootstrap.model.cluster import Pool
-from bootstrap.model.resource import Plan
+from bootstrap.model.resource import Plan, Resource
 
 
 @verb()
@@ -69,17 +70,27 @@ def _resize(run: Run, session: Session, pool: Pool, size: int, *, wait: bool) ->
         raise UsageError(f"{size} is outside its bounds, {bounds}", where=pool.name, fix=fix)
     with session.locked(f"scale {pool.name}={size}", run.lock_timeout):
         session.plan_up()  # what refuses a plan refuses it before the size is stored
+        reach("scale.planned")
         session.set_size(pool.name, size)
+        reach("scale.sized")
         run.say(f"{pool.name}: {size} wanted")
         with Progress(run) as progress:
             progress.follow(session.apply(_of_pool(session, pool.name), parallel=run.parallel), finish=True)
+        reach("scale.applied")
         settle(run, session, progress, wait=wait)
 
 
 def _of_pool(session: Session, pool: str) -> Plan:
     """What `up` would do to this pool now: also what a scale before this one began and did not end."""
     plan = session.plan_up()
-    return Plan(plan.cluster, tuple(one for one in plan.changes if getattr(one.resource, "pool", None) == pool))
+    return Plan(plan.cluster, tuple(one for one in plan.changes if _is_of(one.resource, pool, plan.cluster)))
+
+
+def _is_of(resource: Resource, pool: str, cluster: str) -> bool:
+    """Whether it is the pool's; a machine that is half removed has only its name left to say so."""
+    half = resource.kind == "host" and getattr(resource, "pool", None) == ""
+    name = resource.name.rpartition("-")[0] if half else None
+    return getattr(resource, "pool", None) == pool or name == f"{cluster}-{pool}"
 
 
 def _write(run: Run, file: Path, pool: Pool, size: int, *, wait: bool) -> None:
@@ -93,7 +104,9 @@ def _write(run: Run, file: Path, pool: Pool, size: int, *, wait: bool) -> None:
         session = _opened(run, new, file)
         with session.locked(f"scale {pool.name}={size}", run.lock_timeout):
             plan, asked = agree(run, session)
+            reach("scale.agreed")
             put_in_place(new, file)
+            reach("scale.written")
             carry_out(run, run.open(file), plan, asked=asked, wait=wait)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -9,11 +10,12 @@ from typing import Any
 
 import click
 
+from bootstrap.cli import errors
 from bootstrap.cli.options import Duration, file_argument, option, verb
 from bootstrap.cli.run import Run
 from bootstrap.cli.show import status
 from bootstrap.cli.show.tables import width
-from bootstrap.errors import EXIT_DIFFERENT
+from bootstrap.errors import EXIT_DIFFERENT, BootstrapError
 
 POLL = 1.0  # seconds between two looks while waiting
 WATCH = 2.0  # seconds between two pictures
@@ -65,11 +67,16 @@ def _first(document: dict[str, Any]) -> str:
 
 
 def _watch(run: Run, look: Callable[[], dict[str, Any]]) -> None:
-    """Show it for ever: in place on a terminal, else whenever it changed."""
-    moving = sys.stdout.isatty()
+    """Show it for ever: in place on a terminal, else whenever it changed. What fails once may be there at the next look."""
+    moving = sys.stdout.isatty() and os.environ.get("TERM") != "dumb"
     shown = ""
     while True:
-        text = status.text(look(), width())
+        try:
+            text = status.text(look(), width())
+        except BootstrapError as error:
+            if not shown:
+                raise
+            text = "\n".join(errors.lines(error))
         if moving:
             run.put(CLEAR + text)
         elif text != shown:

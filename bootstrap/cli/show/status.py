@@ -11,17 +11,18 @@ from bootstrap.cli.show.tables import Column, table
 
 COLUMNS = (
     Column("NODE"),
-    Column("ROLE", 3),
+    Column("ROLE", 6, fold=False),  # its pool says it
     Column("POOL", 2),
-    Column("ZONE", 5),
+    Column("ZONE", 3),
     Column("ADDRESS", 1),
     Column("STATE"),
     Column("AVAILABILITY"),
-    Column("ENGINE", 6),
+    Column("ENGINE", 5),
     Column("MANAGER", 1),
-    Column("ID", 7),
-    Column("INSTANCE", 8),
+    Column("ID", 7, fold=False),  # names work everywhere; ids are in the JSON
+    Column("INSTANCE", 8, fold=False),
 )  # fmt: skip - one glance
+MANY = 6  # names in one line
 _COLOURS = {"ready": "green", "down": "red", "unknown": "yellow", "disconnected": "red", "unreachable": "red"}
 _Document = Mapping[str, Any]
 
@@ -44,6 +45,8 @@ def headline(document: _Document) -> str:
     workers = sum(node["role"] == "worker" for node in nodes)
     engines = ", ".join(sorted({node["engine"] for node in nodes if node["engine"]}))
     word = click.style("healthy", fg="green") if document["healthy"] else click.style("not healthy", fg="red")
+    if not nodes:
+        return f"{document['cluster']}: {word}: no manager answers, so its nodes cannot be seen"
     managers = f"{_count(quorum['managers'], 'manager')}, can lose {quorum['can_lose']}"
     return f"{document['cluster']}: {word}: {managers}; {_count(workers, 'worker')}; engine {engines or 'unknown'}"
 
@@ -81,7 +84,7 @@ def _waiting(document: _Document) -> Iterator[str]:
     """Machines that are no nodes yet."""
     for one in document["unjoined"]:
         zone = f", zone {one['zone']}" if one["zone"] else ""
-        age = f" since {one['age_s']} s" if one["age_s"] is not None else ""
+        age = f", {one['age_s']} s old" if one["age_s"] is not None else ""
         yield f"not joined: {one['instance']} (pool {one['pool']}{zone}): {one['state']}{age}"
 
 
@@ -93,5 +96,21 @@ def _verdict(document: _Document) -> Iterator[str]:
         yield f"  {click.style('!', fg='red')} {node}{one['message']}"
         if one["fix"]:
             yield f"      {one['fix']}"
+    for one in document["notes"]:
+        node = f"{one['node']}: " if one["node"] else ""
+        yield f"  {click.style('i', fg='cyan')} {node}{one['message']}"
+        if one["fix"]:
+            yield f"      {one['fix']}"
+    if running := document.get("running"):
+        yield f"  {click.style('i', fg='cyan')} a run is under way: {running['who']}: `{running['what']}` since {running['since']}"
+    yield from _outdated(document)
+
+
+def _outdated(document: _Document) -> Iterator[str]:
+    """One line for each reason."""
+    names: dict[str, list[str]] = {}
     for one in document["outdated"]:
-        yield f"  ~ {one['name']} is outdated: {one['why']}"
+        names.setdefault(one["why"], []).append(one["name"])
+    for why, machines in names.items():
+        first = ", ".join(machines[:MANY]) + (f" and {len(machines) - MANY} more" if len(machines) > MANY else "")
+        yield f"  ~ {first} {'is' if len(machines) == 1 else 'are'} outdated: {why}"

@@ -1,4 +1,4 @@
-"""A table that fits: columns that matter less are left out where the screen is narrow."""
+"""A table that fits: where the screen is narrow, columns that matter less stand in a line below their row."""
 
 from __future__ import annotations
 
@@ -17,10 +17,11 @@ _Style = Callable[[str, str], str]
 
 @dataclass(frozen=True)
 class Column:
-    """A heading, and how soon it is left out when room is short: 0 = never."""
+    """A heading, and how soon it goes when room is short: 0 = never. `fold`: then below its row, else nowhere."""
 
     title: str
     spare: int = 0
+    fold: bool = True
 
 
 def width() -> int:
@@ -35,11 +36,21 @@ def table(columns: Sequence[Column], rows: Sequence[Sequence[str]], room: int, s
     kept = _kept(columns, rows, room)
     widths = _widths(columns, rows, kept, room)
     paint = style or (lambda _, cell: cell)
+    folded = _folded(columns, rows, kept)
     lines = [_line([columns[at].title for at in kept], widths)]
     for row in rows:
         cells = [cut(row[at], size).ljust(size) for at, size in zip(kept, widths, strict=True)]
         lines.append((" " * _GAP).join(paint(columns[at].title, cell) for at, cell in zip(kept, cells, strict=True)))
+        told = "  ".join(f"{columns[at].title.lower()} {row[at]}" for at in folded if row[at])
+        if told:
+            lines.append(f"  {cut(told, room - 2)}")
     return "\n".join(line.rstrip() for line in lines)
+
+
+def _folded(columns: Sequence[Column], rows: Sequence[Sequence[str]], kept: Sequence[int]) -> list[int]:
+    """The columns that found no room. One that says the same in every row is no loss."""
+    out = [at for at, one in enumerate(columns) if at not in kept and one.fold]
+    return [at for at in out if len(rows) == 1 or len({row[at] for row in rows}) > 1]
 
 
 def _line(cells: Sequence[str], widths: Sequence[int]) -> str:

@@ -8,10 +8,12 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
+from bootstrap.checkpoint import reach
 from bootstrap.errors import BootstrapError
 from bootstrap.lab import paths
 from bootstrap.lab.command import run
 from bootstrap.lab.records import HostRecord
+from bootstrap.providers.base import SshWay
 from bootstrap.remote.runner import Runner
 
 HOST_KEY = "/etc/ssh/ssh_host_ed25519_key.pub"
@@ -24,6 +26,7 @@ def make_key(folder: Path) -> None:
         return
     key.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     key.unlink(missing_ok=True)
+    reach("fabric.key")
     run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", f"bootstrap {folder.name}", "-f", str(key)])
 
 
@@ -64,6 +67,13 @@ def ssh_command(record: HostRecord, known_hosts: Path, argv: Sequence[str]) -> l
         f"root@{record.address}",
         *([shlex.join(argv)] if argv else []),
     ]
+
+
+def way(record: HostRecord, runner: Runner) -> SshWay:
+    """For an `ssh` that is not ours: docker's client starts one."""
+    key = paths.cluster_dir(record.cluster) / "ssh" / "id_ed25519"
+    kind, value, *_ = _host_key(record, runner).split()
+    return SshWay("root", record.address, 22, f"{kind} {value}", key)
 
 
 def _host_key(record: HostRecord, runner: Runner) -> str:

@@ -12,6 +12,7 @@ from bootstrap.agent.control import DESTROYED, new, swap
 from bootstrap.agent.errors import AgentError
 from bootstrap.agent.store import ABSENT
 from bootstrap.agent.store.directory import DirectoryStore
+from bootstrap.checkpoint import reach
 from bootstrap.errors import BootstrapError
 from bootstrap.lab import paths, records
 from bootstrap.model.cluster import Cluster
@@ -23,6 +24,7 @@ TIMERS = {
     "settle": 20,
     "takeover": 30,
 }  # seconds; short ones: on one machine nothing is far away
+PARTS = {"control": 0o755, "worker": 0o700, "manager": 0o700, "audit": 0o700, "health": 0o700}
 
 
 @dataclass(frozen=True)
@@ -34,6 +36,8 @@ class Control(Resource):
     managers_target: int
     pools: Mapping[str, Any]
     timers: Mapping[str, int] = field(default_factory=lambda: dict(TIMERS))
+    rotate_every: int | None = None  # seconds between two rotations of the join tokens; None: never
+    surge: Mapping[str, Any] | None = None  # the manager that is being replaced, while there is one more for it
 
     @property
     def after(self) -> tuple[str, ...]:
@@ -52,6 +56,7 @@ class Control(Resource):
                 code="E113",
             )
         make_store(store_dir(self.name))
+        reach("control.folders")
         empty = new(fabric.uid, self.name, managers_target=self.managers_target, pools={}, timers={})
         with told(self.name):
             open_store(self.name).swap(
@@ -67,8 +72,10 @@ class Control(Resource):
         """Remove the store, all at once: a half-removed one would hold an older object than the last."""
         gone = paths.cluster_dir(self.name) / "store.gone"
         records.remove(gone)
+        reach("control.going")
         with suppress(FileNotFoundError):
             store_dir(self.name).rename(gone)
+            reach("control.aside")
         records.remove(gone)
 
     def _wanted(self) -> dict[str, Any]:
@@ -76,15 +83,18 @@ class Control(Resource):
             "managers_target": self.managers_target,
             "pools": dict(self.pools),
             "timers": dict(self.timers),
+            "rotate_every": self.rotate_every,
+            "surge": None if self.surge is None else dict(self.surge),
         }
 
 
-def wanted_control(cluster: Cluster) -> Control:
-    """What the file asks for."""
+def wanted_control(cluster: Cluster, surge: Mapping[str, Any] | None = None) -> Control:
+    """What the file asks for; with a surge there is a seat for one manager more."""
     pools = {
         pool.name: {"labels": dict(pool.labels), "availability": str(pool.availability)} for pool in cluster.groups
     }
-    return Control(cluster.name, cluster.managers.size.desired, pools)
+    target = cluster.managers.size.desired + (surge is not None)
+    return Control(cluster.name, target, pools, rotate_every=cluster.rotate_every, surge=surge)
 
 
 def existing_control(cluster: str) -> list[Control]:
@@ -95,7 +105,8 @@ def existing_control(cluster: str) -> list[Control]:
         return [Control(cluster, 0, {}, {})]  # there is one, whatever it says: `up` is told why, `down` removes it
     if current is None:
         return []
-    return [Control(cluster, current["managers_target"], current["pools"], current["timers"])]
+    more = {"rotate_every": current.get("rotate_every"), "surge": current.get("surge")}
+    return [Control(cluster, current["managers_target"], current["pools"], current["timers"], **more)]
 
 
 def read(cluster: str) -> dict[str, Any] | None:
@@ -113,13 +124,13 @@ def change(cluster: str, how: Callable[[dict[str, Any]], dict[str, Any]]) -> Non
 
 
 @contextmanager
-def told(cluster: str) -> Iterator[None]:
+def told(cluster: str, what: str = "the control object") -> Iterator[None]:
     """The store's errors in our words."""
     try:
         yield
     except AgentError as error:
         raise BootstrapError(
-            f"the control object: {error}",
+            f"{what}: {error}",
             where=cluster,
             fix="run the command again; if it stays, look at the disk of this machine",
             code=error.code,
@@ -133,6 +144,13 @@ def retire(cluster: str) -> None:
             change(cluster, lambda current: {**current, "phase": DESTROYED})
 
 
+def set_upkeep(cluster: str, on: bool) -> None:
+    """Tell the leader whether it may look after the cluster by itself."""
+    if read(cluster) is None:
+        raise BootstrapError("there is no such cluster yet", where=cluster, fix="run `bootstrap up`", code="no_cluster")
+    change(cluster, lambda current: {**current, "reconcile": on})
+
+
 def store_dir(cluster: str) -> Path:
     """The folder that is bound into the hosts."""
     return paths.cluster_dir(cluster) / "store"
@@ -144,7 +162,7 @@ def open_store(cluster: str) -> DirectoryStore:
 
 
 def make_store(folder: Path) -> None:
-    """The three parts; agents are root in their hosts, and nobody else on this machine is to read a token."""
-    for part, mode in (("control", 0o755), ("worker", 0o700), ("manager", 0o700)):
+    """Its parts; agents are root in their hosts, and nobody else on this machine is to read a token."""
+    for part, mode in PARTS.items():
         (folder / part).mkdir(parents=True, exist_ok=True)
         (folder / part).chmod(mode)

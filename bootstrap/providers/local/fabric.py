@@ -6,6 +6,7 @@ import secrets
 from dataclasses import dataclass, field
 from typing import ClassVar, Self
 
+from bootstrap.checkpoint import reach
 from bootstrap.lab import fabric, paths, records
 from bootstrap.model.resource import Resource
 from bootstrap.providers.local import access
@@ -26,8 +27,9 @@ class Fabric(Resource):
         fabric.refuse_stranger(self.name)
         folder = paths.cluster_dir(self.name)
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        reach("fabric.folder")
+        access.make_key(folder)  # first: once the fabric runs nobody looks for the key again
         fabric.create(self.name, secrets.token_hex(8), self.avoid)
-        access.make_key(folder)
 
     def update(self, old: Self) -> None:
         """Make again what is missing; the uid stays, where it was ever written."""
@@ -41,6 +43,7 @@ class Fabric(Resource):
     def delete(self) -> None:
         """Take the namespace, its rules and the cluster's folder away."""
         fabric.destroy(self.name)
+        reach("fabric.destroyed")
         records.remove(paths.cluster_dir(self.name))
 
 

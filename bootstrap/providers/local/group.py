@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import ClassVar, Self
 
 from bootstrap.lab import paths, records
@@ -22,6 +22,7 @@ class Group(Resource):
     role: str
     zone: str
     size: int
+    holes: tuple[int, ...] = field(default=(), compare=False, repr=False, kw_only=True)  # see GroupRecord
 
     @property
     def after(self) -> tuple[str, ...]:
@@ -30,7 +31,7 @@ class Group(Resource):
 
     def create(self) -> None:
         """Write its record."""
-        record = GroupRecord(self.name, self.pool, self.role, self.zone, self.size)
+        record = GroupRecord(self.name, self.pool, self.role, self.zone, self.size, self.holes)
         records.save_group(paths.cluster_dir(self.cluster), record)
 
     def update(self, old: Self) -> None:
@@ -45,13 +46,13 @@ class Group(Resource):
 
 def as_resource(cluster: str, record: GroupRecord) -> Group:
     """The record as a resource."""
-    return Group(record.name, cluster, record.pool, record.role, record.zone, record.size)
+    return Group(record.name, cluster, record.pool, record.role, record.zone, record.size, holes=record.holes)
 
 
 def emptied(wanted: Iterable[GroupRecord], recorded: Iterable[GroupRecord]) -> list[GroupRecord]:
     """Groups that the file no longer has, at size 0: so their hosts know that they are to go before they go."""
     names = {group.name for group in wanted}
-    return [replace(group, size=0) for group in recorded if group.name not in names]
+    return [replace(group, size=0, holes=()) for group in recorded if group.name not in names]
 
 
 def standing(recorded: Iterable[GroupRecord], hosts: Iterable[HostRecord], wanted: Iterable[str]) -> list[GroupRecord]:

@@ -7,7 +7,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import ClassVar, Self
 
-from bootstrap.lab import address, host, image, network, paths, records, sysctl
+from bootstrap.checkpoint import reach
+from bootstrap.lab import address, disk, host, image, network, paths, records, sysctl
 from bootstrap.lab.records import HostRecord
 from bootstrap.model.resource import Resource
 from bootstrap.providers.local.control import store_dir
@@ -21,14 +22,19 @@ BUILDING = threading.Lock()  # hosts are made side by side; one of them builds t
 
 @dataclass(frozen=True)
 class LocalHost(Resource):
-    """`running` is False for one that was killed, is half made, or was lost with a reboot of the machine."""
+    """`running` is False for one that was killed, is half made, or was lost with a reboot of the machine.
+
+    `leaving` is True for one that somebody is about to replace: it is made anew in its place.
+    """
 
     kind: ClassVar[str] = "host"
+    immutable: ClassVar[frozenset[str]] = frozenset({"leaving"})
 
     cluster: str
     pool: str
     zone: str
     running: bool = True
+    leaving: bool = False
     role: str = field(default="", compare=False, repr=False, kw_only=True)
     group: str = field(default="", compare=False, repr=False, kw_only=True)
 
@@ -58,13 +64,16 @@ class WantedHost(LocalHost):
     slot: Slot = field(compare=False, repr=False, kw_only=True)
     image: str = field(compare=False, repr=False, kw_only=True)
     memory: int = field(compare=False, repr=False, kw_only=True)  # bytes
+    disk: int = field(default=0, compare=False, repr=False, kw_only=True)  # bytes; 0: a folder of this machine
     script: str = field(compare=False, repr=False, kw_only=True)
     say: Callable[[str], None] = field(compare=False, repr=False, kw_only=True)
 
     def create(self) -> None:
         """Give it a disk with its user-data, write its record, and switch it on."""
         self._build(self.image)
+        reach("host.image")
         records.write_text(paths.host_dir(self.cluster, self.name) / "user-data", self.script)
+        reach("host.user_data")
         switch_on(address.claim(self.cluster, self._record), self.say)
 
     def update(self, old: LocalHost) -> None:
@@ -100,6 +109,7 @@ class WantedHost(LocalHost):
             template=template_hash(self.script),
             memory=self.memory,
             created=records.now(),
+            disk=self.disk,
         )
 
 
@@ -107,15 +117,22 @@ def found(cluster: str, hostname: str, record: HostRecord | None) -> LocalHost:
     """A host folder as it is: a record that is missing, or cannot be read, is a half-made host."""
     if record is None:
         return LocalHost(hostname, cluster, "", "", running=False)
+    disk.settle(record)
     running = host.running(record)
-    return LocalHost(hostname, cluster, record.pool, record.zone, running, role=record.role, group=record.group)
+    return LocalHost(
+        hostname, cluster, record.pool, record.zone, running, record.leaving, role=record.role, group=record.group
+    )
 
 
 def switch_on(record: HostRecord, say: Callable[[str], None]) -> None:
     """Make what is missing of the host and boot it, with its share of the store."""
+    reach("host.claimed")
     sysctl.raise_inotify(paths.hosts(), say)
+    reach("host.room")
     host.create(record)
+    reach("host.disk")
     host.boot(record, binds(record))
+    reach("host.booted")
 
 
 def binds(record: HostRecord) -> list[tuple[str, str, bool]]:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import count, islice
 from zlib import crc32
 
 from bootstrap.lab.records import GroupRecord
@@ -25,9 +26,14 @@ class Slot:
     zone: str
 
 
-def wanted_groups(cluster: Cluster, recorded: Mapping[str, int]) -> list[GroupRecord]:
-    """Managers have one group per zone, a pool one over all zones; `recorded` has the sizes of groups that exist."""
+def wanted_groups(cluster: Cluster, recorded: Mapping[str, int], surge: str | None = None) -> list[GroupRecord]:
+    """Managers have one group per zone, a pool one over all zones; `recorded` has the sizes of groups that exist.
+
+    `surge` is the zone that has one manager more for a while: the one beside the manager that is replaced.
+    """
     zones = spread(cluster.managers.size.desired, cluster.zones)
+    if surge in zones:
+        zones[surge] += 1
     groups = [
         GroupRecord(manager_group(cluster.name, zone), cluster.managers.name, cluster.managers.role, zone, size)
         for zone, size in zones.items()
@@ -51,7 +57,7 @@ def slots(cluster: Cluster, groups: Sequence[GroupRecord]) -> Iterator[Slot]:
         pool = cluster.pool(group.pool)
         if pool is None:
             continue
-        for number in range(1, group.size + 1):
+        for number in group.slots:
             zone = group.zone or zone_of(pool, number, cluster.zones)
             yield Slot(hostname(cluster.name, group, number), group.name, number, pool, zone)
 
@@ -72,4 +78,25 @@ def terminating(slot: int, group: GroupRecord | None) -> bool:
 
     A group whose record cannot be found says nothing: no host ends for it.
     """
-    return group is not None and slot > group.size
+    return group is not None and slot not in group.slots
+
+
+def resized(recorded: GroupRecord, size: int) -> GroupRecord:
+    """The group with another size: it grows into its lowest free places, and shrinks from its last one."""
+    places = list(recorded.slots[:size])
+    free = (number for number in count(1) if number not in places)
+    return at_places(recorded, [*places, *islice(free, size - len(places))])
+
+
+def refilled(wanted: GroupRecord, recorded: GroupRecord | None) -> GroupRecord:
+    """The wanted group with the places of the one that exists, as far as its size goes."""
+    if recorded is None:
+        return wanted
+    return resized(replace(wanted, size=recorded.size, holes=recorded.holes), wanted.size)
+
+
+def at_places(recorded: GroupRecord, places: Iterable[int]) -> GroupRecord:
+    """The group with exactly these places."""
+    taken = sorted(set(places))
+    holes = tuple(number for number in range(1, max(taken, default=0)) if number not in taken)
+    return replace(recorded, size=len(taken), holes=holes)

@@ -10,16 +10,32 @@ import secrets
 import socket
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import asdict
+from contextlib import contextmanager, suppress
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import IO
 
-from bootstrap.errors import LockedError
+from bootstrap.checkpoint import reach
+from bootstrap.errors import BootstrapError, LockedError
 from bootstrap.lab import paths, records
 from bootstrap.providers.base import LockInfo
 
 POLL = 0.2  # seconds between two tries while waiting for another run
+STARTED = 19  # the field of /proc/PID/stat, counted behind the name: it tells a process from a later one of its number
+
+
+@dataclass(frozen=True)
+class Claim:
+    """What the file says: the lock, and the process that held it when it was written."""
+
+    info: LockInfo
+    pid: int
+    started: str
+
+    @property
+    def alive(self) -> bool:
+        """Whether that process still runs; a zombie does not."""
+        return started(self.pid) == self.started
 
 
 @contextmanager
@@ -36,15 +52,18 @@ def locked(
     deadline = clock() + timeout
     while (file := _try(path)) is None:
         if clock() >= deadline:
-            raise _held(cluster, path)
+            raise _held(cluster, sleep)
         sleep(POLL)
     who = os.environ.get("SUDO_USER") or getpass.getuser()
     info = LockInfo(f"{who}@{socket.gethostname()}", what, records.now(), secrets.token_hex(4))
     with file:
+        reach("lock.taken")
         _write(file, info)
+        reach("lock.written")
         try:
             yield info
         finally:
+            reach("lock.ending")
             file.truncate(0)  # the next reader must not take us for the holder
             _release(cluster, path)
 
@@ -72,25 +91,78 @@ def _try(path: Path) -> IO[str] | None:
 
 
 def _write(file: IO[str], info: LockInfo) -> None:
-    file.seek(0)
-    file.truncate()
-    file.write(json.dumps(asdict(info)))
-    file.flush()
+    """Say who holds it. A full disk is no reason not to: the lock is held all the same, and `down` makes room."""
+    file.truncate(0)
+    text = json.dumps({**asdict(info), "pid": os.getpid(), "started": started(os.getpid())})
+    with suppress(OSError):
+        os.write(file.fileno(), text.encode())  # past the buffer, which would try again when the file is closed
+
+
+def started(pid: int) -> str | None:
+    """When the process began, in ticks since the machine did; None for one that ended."""
+    try:
+        state, *fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return None
+    return None if state in {"Z", "X"} else fields[STARTED - 1]
+
+
+def read(path: Path) -> Claim | None:
+    """What stands in the file, or None."""
+    try:
+        found = json.loads(path.read_text())
+        info = LockInfo(*(str(found[key]) for key in ("who", "what", "since", "id")))
+        return Claim(info, int(found["pid"]), str(found["started"]))
+    except (OSError, ValueError, TypeError, KeyError):
+        return None
+
+
+def holder(cluster: str) -> LockInfo | None:
+    """Who holds the lock. Read, not tried: a try would make another run believe that it is held."""
+    claim = read(lock_path(cluster))
+    return claim.info if claim is not None and claim.alive else None
+
+
+def force(cluster: str, lock_id: str) -> LockInfo:
+    """Clear what a dead holder left. A living one on this machine is ended by who wants to, not by pulling its lock."""
+    path = lock_path(cluster)
+    claim = read(path)
+    if claim is None:
+        raise BootstrapError("nobody holds the lock", where=cluster, fix="run your command", code="not_locked")
+    if claim.info.id != lock_id:
+        told = f"`{claim.info.what}` of {claim.info.who} since {claim.info.since}"
+        fix = f"check that it is gone, then give --id {claim.info.id}"
+        raise BootstrapError(
+            f"the lock has another id: {claim.info.id} ({told})", where=cluster, fix=fix, code="lock_id"
+        )
+    file = None if claim.alive else _try(path)
+    if file is None:
+        fix = f"wait for it, or end it: `kill {claim.pid}`; its lock goes with it"
+        what = f"`{claim.info.what}` of {claim.info.who} still runs (process {claim.pid})"
+        raise BootstrapError(what, where=cluster, fix=fix, code="lock_alive")
+    with file:
+        file.truncate(0)
+        _release(cluster, path)
+    return claim.info
 
 
 def _release(cluster: str, path: Path) -> None:
     """Leave nothing behind where the cluster is gone; the folder of all clusters goes with the last one."""
     if paths.cluster_dir(cluster).exists():
         return
+    reach("lock.emptied")
     path.unlink(missing_ok=True)
+    reach("lock.removed")
     paths.leave()
 
 
-def _held(cluster: str, path: Path) -> LockedError:
-    try:
-        found = LockInfo(**json.loads(path.read_text()))
-    except (OSError, ValueError, TypeError):
-        found = LockInfo("another run", "works on it", "a moment ago", "unknown")
+def _held(cluster: str, sleep: Callable[[float], None]) -> LockedError:
+    found = holder(cluster)
+    for _ in range(5):  # a run that has just taken the lock is about to write who it is
+        if found is None:
+            sleep(POLL / 4)
+            found = holder(cluster)
+    found = found or LockInfo("another run", "works on it", "a moment ago", "unknown")
     return LockedError(
         f"{found.who} holds the lock: `{found.what}` since {found.since} (id {found.id})",
         where=cluster,

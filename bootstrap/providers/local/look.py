@@ -18,7 +18,8 @@ STEPS = ("boot", "engine", "joining", "joined")
 def look(record: HostRecord, group: GroupRecord | None) -> Instance:
     """The record with what can be seen of the running host."""
     running = host.running(record)
-    state = "terminating" if terminating(record.slot, group) else "running" if running else "stopped"
+    going = record.leaving or terminating(record.slot, group)
+    state = "terminating" if going else "running" if running else "stopped"
     return Instance(
         id=record.instance,
         hostname=record.hostname,

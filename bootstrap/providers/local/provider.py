@@ -4,19 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from bootstrap.errors import BootstrapError
-from bootstrap.lab import host, paths, preflight, records
+from bootstrap.lab import disk, host, paths, preflight, records
 from bootstrap.lab.records import GroupRecord, HostRecord
 from bootstrap.lab.runner import HostRunner
 from bootstrap.model.cluster import Cluster
+from bootstrap.model.finding import Finding
 from bootstrap.model.resource import Outdated, Resource
-from bootstrap.providers.base import Instance, LockInfo
-from bootstrap.providers.local import access, control, layout, lock
+from bootstrap.providers.base import Instance, LockInfo, SshWay
+from bootstrap.providers.local import access, control, doctor, layout, leave, lock, trail
 from bootstrap.providers.local.fabric import Fabric, existing_fabric
+from bootstrap.providers.local.fault import fault
 from bootstrap.providers.local.group import as_resource, emptied, standing
 from bootstrap.providers.local.host import STORE, WantedHost, found
 from bootstrap.providers.local.look import look
@@ -36,15 +38,21 @@ class LocalProvider:
     cluster: Cluster
     say: Callable[[str], None] = field(compare=False, repr=False)
 
+    def checks(self) -> Iterable[Finding]:
+        """What this machine needs for the hosts that do not run yet."""
+        slots = list(layout.slots(self.cluster, self._wanted_groups()))
+        images = tuple(sorted({slot.pool.image or DEFAULT_IMAGE for slot in slots}))
+        return doctor.checks(self.cluster, sum(not self._runs(slot.hostname) for slot in slots), images)
+
     def scripts(self) -> Mapping[str, str]:
         """The user-data by pool name."""
         target = NodeTarget(store={"kind": "directory", "path": STORE}, metadata={"kind": "local", "url": METADATA})
         return {pool.name: render(self.cluster, pool, target) for pool in self.cluster.groups}
 
-    def desired(self) -> Sequence[Resource]:
+    def desired(self, surge: Mapping[str, Any] | None = None) -> Sequence[Resource]:
         """The fabric, the control object, the groups and a host for each place in them."""
         name = self.cluster.name
-        groups = self._wanted_groups()
+        groups = self._wanted_groups(surge["zone"] if surge else None)
         slots = list(layout.slots(self.cluster, groups))
         off = [slot for slot in slots if not self._runs(slot.hostname)]
         if off:
@@ -52,7 +60,7 @@ class LocalProvider:
         scripts = self.scripts()
         return [
             Fabric(name, avoid=self._avoid()),
-            control.wanted_control(self.cluster),
+            control.wanted_control(self.cluster, surge),
             *(as_resource(name, group) for group in groups),
             *(as_resource(name, group) for group in emptied(groups, self._groups())),
             *(self._host(slot, scripts[slot.pool.name]) for slot in slots),
@@ -85,11 +93,15 @@ class LocalProvider:
                 yield Outdated(record.hostname, f"its image is {record.image}, the inventory says {pool.image}")
             elif record.memory != self._memory:
                 yield Outdated(record.hostname, "its memory limit is not what the inventory says now")
+            elif record.disk and pool.disk.size and record.disk != disk.size(pool.disk.size):
+                yield Outdated(record.hostname, "its disk is not of the size that the inventory says now")
 
     def instances(self) -> Sequence[Instance]:
         """Every host, sorted by hostname."""
         groups = {group.name: group for group in records.load_groups(self._folder)}
-        return [look(record, groups.get(record.group)) for record in records.load_hosts(self._folder)]
+        file = str(self.cluster.path or "FILE")
+        hosts = records.load_hosts(self._folder)
+        return [replace(look(one, groups.get(one.group)), fault=fault(one, file)) for one in hosts]
 
     def sizes(self) -> Mapping[str, int]:
         """Each pool's size as its groups have it, or as they would be made."""
@@ -102,10 +114,17 @@ class LocalProvider:
         """Write the size into the group's record."""
         for group in records.load_groups(self._folder):
             if group.pool == pool:
-                changed = GroupRecord(group.name, group.pool, group.role, group.zone, size)
-                records.save_group(self._folder, changed)
+                records.save_group(self._folder, layout.resized(group, size))
                 return
         raise BootstrapError("the pool has no group yet", where=pool, fix="run `bootstrap up` first", code="no_cluster")
+
+    def leave(self, instance: Instance, *, shrink: bool) -> None:
+        """By its record, or by its group's."""
+        leave.leave(self._folder, self._record(instance), shrink=shrink)
+
+    def stay(self, instance: Instance) -> None:
+        """Likewise."""
+        leave.stay(self._folder, self._record(instance))
 
     def control(self) -> Mapping[str, Any] | None:
         """The control object, or None."""
@@ -116,9 +135,27 @@ class LocalProvider:
         """Write DESTROYED into the control object; a cluster without one has nothing to mark."""
         control.retire(self.cluster.name)
 
+    def upkeep(self, on: bool) -> None:
+        """`reconcile` in the control object."""
+        preflight.check_root()
+        control.set_upkeep(self.cluster.name, on)
+
+    def record(self, event: Mapping[str, Any]) -> bool:
+        """Into the store, which goes with the cluster."""
+        return trail.record(self.cluster.name, event)
+
+    def events(self) -> Sequence[Mapping[str, Any]]:
+        """From the store."""
+        preflight.check_root()
+        return trail.events(self.cluster.name)
+
     def runner(self, instance: Instance) -> Runner:
         """Into the host's namespaces: it works before its sshd does."""
         return HostRunner(self._record(instance))
+
+    def way(self, instance: Instance) -> SshWay:
+        """By the cluster's key and the host's own, read from its disk."""
+        return access.way(self._record(instance), self.runner(instance))
 
     def shell(self, instance: Instance, argv: Sequence[str]) -> int:
         """Over ssh, as on any other machine."""
@@ -128,6 +165,15 @@ class LocalProvider:
         """The operator lock of this cluster on this machine."""
         preflight.check_root()
         return lock.locked(self.cluster.name, what, timeout)
+
+    def holder(self) -> LockInfo | None:
+        """Whoever wrote itself into the lock's file and still runs."""
+        return lock.holder(self.cluster.name)
+
+    def force_unlock(self, lock_id: str) -> LockInfo:
+        """Clear the file of a holder that died; that of a living one stays."""
+        preflight.check_root()
+        return lock.force(self.cluster.name, lock_id)
 
     @property
     def _folder(self) -> Path:
@@ -141,9 +187,11 @@ class LocalProvider:
     def _memory(self) -> int:
         return getattr(self.cluster.settings, "memory", None) or DEFAULT_MEMORY
 
-    def _wanted_groups(self) -> list[GroupRecord]:
-        recorded = {group.name: group.size for group in self._groups()}
-        return layout.wanted_groups(self.cluster, recorded)
+    def _wanted_groups(self, surge: str | None = None) -> list[GroupRecord]:
+        recorded = {group.name: group for group in self._groups()}
+        sizes = {name: group.size for name, group in recorded.items()}
+        wanted = layout.wanted_groups(self.cluster, sizes, surge)
+        return [layout.refilled(one, recorded.get(one.name)) for one in wanted]
 
     def _avoid(self) -> tuple[str, ...]:
         subnets = tuple(network.subnet for network in self.cluster.networks if network.subnet)
@@ -166,6 +214,7 @@ class LocalProvider:
             slot=slot,
             image=slot.pool.image or DEFAULT_IMAGE,
             memory=self._memory,
+            disk=disk.size(slot.pool.disk.size),
             script=script,
             say=self.say,
         )

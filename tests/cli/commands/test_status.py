@@ -5,10 +5,11 @@ from pathlib import Path
 import pytest
 
 from bootstrap.cli.show.tables import WIDEST
+from bootstrap.errors import BootstrapError
 from tests.cli.conftest import Invoke, document
 from tests.cli.fake_session import World
 
-KEYS = {"cluster", "provider", "swarm_id", "epoch", "healthy", "problems", "quorum", "zones", "nodes", "unjoined",
+KEYS = {"cluster", "provider", "swarm_id", "epoch", "healthy", "problems", "notes", "running", "quorum", "zones", "nodes", "unjoined",
         "outdated", "tokens", "last_backup"}  # fmt: skip
 
 
@@ -126,6 +127,28 @@ def test_watch_until_interrupted(invoke: Invoke, running: World, file: Path) -> 
 
     assert result.exit_code == 130
     assert result.stdout.count("NODE") == 1
+
+
+def test_a_watch_outlives_a_look_that_fails(invoke: Invoke, running: World, file: Path) -> None:
+    """What fails once is shown and may be there at the next look; a first look that fails ends it."""
+    naps = iter(range(4))
+
+    def broken() -> None:
+        raise BootstrapError("the store does not answer")
+
+    def sleep(_: float) -> None:
+        nap = next(naps)
+        running.on = {"look": broken} if nap == 0 else {}
+        if nap == 3:
+            raise KeyboardInterrupt
+
+    result = invoke("status", file, "--watch", sleep=sleep)
+    running.on = {"look": broken}
+
+    assert result.exit_code == 130
+    assert result.stdout.count("NODE") == 2
+    assert "error: the store does not answer" in result.stdout
+    assert invoke("status", file, "--watch").exit_code == 1
 
 
 @pytest.mark.parametrize("more", [["-o", "json"], ["--wait", "1m"], ["--check"]])

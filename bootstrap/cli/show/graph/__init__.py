@@ -1,0 +1,1 @@
+"""The cluster as a picture: zones are columns, pools are rows; for a terminal and as SVG."""

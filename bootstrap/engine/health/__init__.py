@@ -1,0 +1,39 @@
+"""What keeps a cluster from being healthy, and what is worth knowing although it is: each names the cause and the mend."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from bootstrap.engine.health import inside, nodes, notable, silence
+from bootstrap.engine.health.facts import Facts, Problem
+from bootstrap.swarm.view import Silence
+
+__all__ = ["Facts", "Problem", "notes", "problems"]
+
+
+def problems(facts: Facts) -> list[Problem]:
+    """Every problem; a cluster that was never made has just that one, and so has one whose control object is lost."""
+    if facts.control is None:
+        return list(silence.unmade(facts))
+    if isinstance(facts.view, Silence) or facts.control.get("phase") != "FORMED":
+        return [*silence.silent(facts), *nodes.machines(facts)]
+    return [problem for check in CHECKS for problem in check(facts)]
+
+
+def notes(facts: Facts) -> list[Problem]:
+    """What makes no cluster unhealthy, and what could not be seen."""
+    return [] if facts.control is None else list(notable.notes(facts))
+
+
+CHECKS: tuple[Callable[[Facts], Iterator[Problem]], ...] = (
+    nodes.machines,
+    inside.sizes,
+    nodes.readiness,
+    nodes.managers,
+    nodes.roles,
+    nodes.availability,
+    inside.spread,
+    inside.tokens,
+    inside.drift,
+    inside.stacks,
+)

@@ -1,0 +1,88 @@
+"""One member of a cluster: a node of the swarm, a machine, or both; and waiting until such ones are in service."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from bootstrap.engine.clock import Clock
+from bootstrap.engine.events import Event
+from bootstrap.engine.ready import POLL, Progress
+from bootstrap.errors import BootstrapError
+from bootstrap.model.naming import LABEL_POOL
+from bootstrap.providers.base import Instance
+
+Node = Mapping[str, Any]  # an entry of the status document
+
+
+@dataclass(frozen=True)
+class Member:
+    """`node` is None for a machine that never joined, `instance` for an entry whose machine is gone or not ours.
+
+    Both are None for the place of a machine that is to be made: then `place` is its hostname.
+    """
+
+    node: Node | None
+    instance: Instance | None
+    place: str = ""
+
+    @property
+    def name(self) -> str:
+        """Its hostname."""
+        return str(self.instance.hostname if self.instance else (self.node or {}).get("hostname", self.place))
+
+    @property
+    def manager(self) -> bool:
+        """Whether it holds a manager's place, by its machine or else by its role."""
+        return str(self.instance.role if self.instance else (self.node or {}).get("role")) == "manager"
+
+    @property
+    def works(self) -> bool:
+        """Whether the swarm counts on it now."""
+        return (
+            self.node is not None and answers(self.node) and (self.instance is None or self.instance.state != "stopped")
+        )
+
+
+def answers(node: Node) -> bool:
+    """Ready, and a manager reachable as well."""
+    return node["state"] == "ready" and node["reachability"] in {None, "reachable"}
+
+
+def wait_in_service(
+    status: Callable[[], dict[str, Any]],
+    instances: Callable[[], Sequence[Instance]],
+    names: Collection[str],
+    timeout: float,
+    clock: Clock,
+) -> Iterator[Event]:
+    """Until the machines of these hostnames are nodes that answer; BootstrapError after `timeout` seconds."""
+    progress = Progress(clock)
+    deadline = clock.now() + timeout
+    while True:
+        machines = {one.hostname: one for one in instances() if one.hostname in names}
+        nodes = {node["instance"]: node for node in status()["nodes"] if answers(node)}
+        in_service = {name for name, one in machines.items() if serves(one, nodes.get(one.id))}
+        yield from progress.of({name: "active" if name in in_service else one.step for name, one in machines.items()})
+        late = sorted(set(names) - in_service)
+        if not late:
+            return
+        if clock.now() >= deadline:
+            raise BootstrapError(
+                f"not in service within {timeout:.0f} s",
+                where=", ".join(late),
+                fix=f"see `bootstrap logs FILE {late[0]}`; the same command goes on from here",
+                code="unhealthy",
+            )
+        clock.sleep(POLL)
+
+
+def serves(machine: Instance, node: Node | None) -> bool:
+    """Whether the node is there in the role that its machine is for, and does not stay drained as newcomers are."""
+    return (
+        node is not None
+        and machine.state == "running"
+        and node["role"] == str(machine.role)
+        and (node["availability"] != "drain" or LABEL_POOL in node["labels"])
+    )
