@@ -5,16 +5,21 @@ PYTHON   ?= python3
 FILE     ?= inventories/local.yml
 ARGS     ?=
 SEED     ?= 1
+SEEDS    ?= 1..40
+ROUNDS   ?= 100
+RESULTS  ?= chaos.results
 
-# mmdebstrap and the keyring make the hosts' image; the rest is for their networks, namespaces and keys.
+# mmdebstrap and the keyring make the hosts' image, e2fsprogs their disks; the rest is for their networks, namespaces and keys.
 # curl and gnupg are the tests': another client of our services, and keys for a repository of packages.
-PACKAGES := ca-certificates curl debian-archive-keyring gnupg iproute2 mmdebstrap nftables openssh-client procps python3-venv util-linux
+PACKAGES := ca-certificates curl debian-archive-keyring e2fsprogs gnupg iproute2 mmdebstrap nftables openssh-client procps python3-venv util-linux
 
 # Root where root is needed, and nowhere else. The caller's own settings go along.
 KEEP     := BOOTSTRAP_CACHE_DIR,BOOTSTRAP_LOCAL_DIR,PYTHONDONTWRITEBYTECODE,http_proxy,https_proxy,no_proxy,HTTP_PROXY,HTTPS_PROXY,NO_PROXY
 ROOT     := $(if $(filter 0,$(shell id -u)),,sudo --preserve-env=$(KEEP))
 PYTEST    = $(ROOT) env PYTHONDONTWRITEBYTECODE=1 HYPOTHESIS_STORAGE_DIRECTORY=/tmp/bootstrap-hypothesis \
             .venv/bin/pytest -p no:cacheprovider
+
+CHAOS     = $(ROOT) env PYTHONDONTWRITEBYTECODE=1 .venv/bin/python -m tests.chaos
 
 WANTED   := $(shell sha256sum pyproject.toml | cut -c 1-12)
 RUN      := .venv/.run-$(WANTED)
@@ -64,7 +69,16 @@ fuzz: $(DEV) ## the random tests, fifty times as long; 20,000 mutated inventorie
 	.venv/bin/python -m tests.inventory.fuzz --n 20000 --seed $(SEED)
 	.venv/bin/pytest --hypothesis-profile=fuzz --timeout=3600 -m 'not lab and not process' $(ARGS)
 
-chaos: fuzz ## everything that is random; faults on real hosts join it as they come
+# Results stay in chaos.results/ until the whole is done: a run that was stopped goes on where it was.
+chaos: fuzz ## faults on real hosts: every checkpoint, 100 elections, random schedules; docs/chaos.md tells
+	@mkdir -p $(RESULTS)
+	@worst=0; \
+	$(CHAOS).checkpoints --results $(RESULTS)/checkpoints.jsonl || worst=1; \
+	$(CHAOS).election --rounds $(ROUNDS) --results $(RESULTS)/election.jsonl || worst=1; \
+	$(CHAOS).schedules --seeds $(SEEDS) --results $(RESULTS)/schedules.jsonl || worst=1; \
+	.venv/bin/python -m tests.chaos.report --results $(RESULTS) --to docs/chaos.md; \
+	[ $$worst = 0 ] || { echo 'something failed: $(RESULTS) and docs/chaos.md tell' >&2; exit 1; }
+	@rm -rf $(RESULTS)
 
 # ---- what a bare machine lacks ---------------------------------------------------------------------------------------
 

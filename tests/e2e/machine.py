@@ -18,6 +18,7 @@ def snapshot() -> dict[str, list[str]]:
         "processes": sorted(processes()),
         "namespaces": sorted(path.name for path in Path("/run/netns").glob("*")),
         "mounts": sorted(line.split()[4] for line in Path("/proc/self/mountinfo").read_text().splitlines()),
+        "disks": sorted(read(path) for path in Path("/sys/block").glob("loop*/loop/backing_file")),
         "interfaces": sorted(path.name for path in Path("/sys/class/net").iterdir()),
         "routes": command("ip", "route"),
         "rules": [*command("nft", "list", "ruleset"), *command("iptables-save", "-t", "filter")],
@@ -49,6 +50,14 @@ def processes() -> list[str]:
         if words and "pytest" not in words:
             found.append(words)
     return found
+
+
+def read(path: Path) -> str:
+    """What stands there, or nothing where it has just gone."""
+    try:
+        return path.read_text().strip()
+    except OSError:
+        return ""
 
 
 def command(*argv: str) -> list[str]:
