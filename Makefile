@@ -42,8 +42,14 @@ up: $(RUN) ## a cluster of real Docker engines on this machine
 down: $(RUN) ## take it down; nothing is left
 	$(ROOT) .venv/bin/bootstrap down $(FILE) --yes
 
+# What runs on values, on all cores; then real hosts, two clusters at a time, since they mostly wait; then what looks at
+# the whole machine.
 test: $(DEV) ## every test, real hosts included
-	$(PYTEST) $(ARGS)
+	@worst=0; set -x; \
+	$(PYTEST) -m 'not lab' --numprocesses 2 || worst=$$?; \
+	$(PYTEST) -m 'lab and not alone' --numprocesses 2 --dist loadfile || worst=$$?; \
+	$(PYTEST) -m 'lab and alone' || worst=$$?; \
+	exit $$worst
 
 unit: $(DEV) ## the tests that need no root
 	.venv/bin/pytest -m 'not lab' $(ARGS)

@@ -94,6 +94,7 @@ def shell(tmp_path: Path) -> Iterator[list[str]]:
 
 
 @pytest.mark.lab
+@pytest.mark.alone
 def test_the_readme_works_as_written(shell: list[str]) -> None:
     """Every block, in its order, typed into a shell at the top of the checkout; the output is the one that is shown."""
     for block in blocks(ROOT / "README.md", "sh"):

@@ -12,7 +12,7 @@ BOOT, ENGINE, JOINING, JOINED = "boot", "engine", "joining", "joined"  # the wor
 
 
 def recall(context: Context) -> dict[str, Any]:
-    """{"instance", "epoch", "uid", "swarm_id", "node_id"}, each only once it is known."""
+    """{"instance", "epoch", "uid", "swarm_id", "node_id", "hooked", "told"}, each only once it is known."""
     try:
         known = json.loads(read_file(_memory(context)))
     except ValueError:

@@ -15,7 +15,7 @@ from bootstrap.lab import paths, records
 from tests.e2e.face import Face
 from tests.e2e.machine import differences, snapshot
 
-pytestmark = pytest.mark.lab
+pytestmark = [pytest.mark.lab, pytest.mark.alone]
 
 SMALL = """\
 version: 1

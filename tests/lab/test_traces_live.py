@@ -9,7 +9,7 @@ from bootstrap.errors import BootstrapError
 from bootstrap.lab import cgroups, command, fabric, host, network, paths, power, supervisor, sysctl
 from tests.lab.live import Live, booted, greets, said, traces, until
 
-pytestmark = pytest.mark.lab
+pytestmark = [pytest.mark.lab, pytest.mark.alone]
 
 
 @pytest.fixture
