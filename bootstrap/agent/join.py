@@ -15,9 +15,7 @@ CLAIM, TAKE_OVER, INIT, PUBLISH = "claim", "take over", "init", "publish"
 TAKE_SEAT, LOSE_SEAT, JOIN, WIPE, PENDING, UNLOCK = "take seat", "lose seat", "join", "wipe", "pending", "unlock"
 
 
-_HEAL = (
-    "bring back a majority of the managers; mend what the engine complains of, then `systemctl restart docker` on it"
-)
+_HEAL = "they may be electing: ask again in half a minute; if it stays, bring back a majority of the managers and see the engine's log"
 
 
 class Step(NamedTuple):

@@ -42,10 +42,11 @@ def _mend(facts: Facts) -> str:
         return "; ".join(lifts)
     look = facts.command("logs", managers[0].hostname if managers else "NODE")
     lost = "if a majority of the managers lost their disks, only a new cluster helps"
-    if _all_broken(facts, managers):
+    wait = f"{facts.wait}: they may be electing; if it stays: {look}"
+    if _all_broken(facts, managers):  # as in an election too: an engine without a leader says `error` and no more
         restart = facts.command("exec", "--role", "manager", "--", "systemctl", "restart", "docker")
-        return f"mend what the engines complain of: {look}; then restart them: {restart}; {lost}"
-    return f"{facts.wait}: they may be electing; if it stays: {look}; {lost}"
+        return f"{wait}; mend what the engines complain of, then restart them: {restart}; {lost}"
+    return f"{wait}; {lost}"
 
 
 def _all_broken(facts: Facts, managers: list[Instance]) -> bool:
