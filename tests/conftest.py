@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -36,7 +37,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure() -> None:
-    """The tools of this environment, such as shellcheck, are found also where it is not activated."""
+    """The tools of this environment, such as shellcheck, are found also where it is not activated.
+
+    A shell starts what runs in its background deaf to Ctrl-C, and every child inherits that: tests interrupt children.
+    """
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', os.defpath)}"
 
 

@@ -27,8 +27,8 @@ def create(cluster: str, uid: str, avoid: Sequence[str] = ()) -> FabricRecord:
     """
     with sysctl.locked():
         record = _record(cluster, uid, avoid)
-    reach("fabric.recorded")
-    start(cluster)
+        reach("fabric.recorded")
+        _start(record)  # before the next run looks which subnets are free
     return record
 
 
@@ -71,16 +71,20 @@ def start(cluster: str) -> None:
     """Build what is missing of it, after a restart of the machine for example, and start its services."""
     record = _known(cluster)
     with sysctl.locked():
-        fresh = network.build(record)
-        reach("fabric.built")
-        sysctl.change(sysctl.FORWARD, "1")
-        reach("fabric.forwarding")
-        egress.open_up(record)
-        reach("fabric.open")
-        if fresh:
-            partition.apply(cluster)
-        if fresh or not _serving(record):
-            _serve(record)
+        _start(record)
+
+
+def _start(record: FabricRecord) -> None:
+    fresh = network.build(record)
+    reach("fabric.built")
+    sysctl.change(sysctl.FORWARD, "1")
+    reach("fabric.forwarding")
+    egress.open_up(record)
+    reach("fabric.open")
+    if fresh:
+        partition.apply(record.cluster)
+    if fresh or not _serving(record):
+        _serve(record)
 
 
 def running(cluster: str) -> bool:

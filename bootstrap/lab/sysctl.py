@@ -14,6 +14,7 @@ from bootstrap.errors import BootstrapError
 from bootstrap.lab import command, paths, records
 
 SETTINGS = Path("/proc/sys")
+MACHINE = Path("/run")  # a folder that every run on this machine finds, to be locked; nothing is written there
 INOTIFY = "fs.inotify.max_user_instances"
 FORWARD = "net.ipv4.ip_forward"
 BOOT = "kernel.random.boot_id"  # in the same file: in which boot of the machine they were changed
@@ -23,9 +24,9 @@ BASE, EACH = 40, 10  # inotify instances: of the machine itself, and of one host
 
 @contextmanager
 def locked() -> Iterator[None]:
-    """Only one run at a time looks at what all clusters of this machine share, and changes it."""
+    """Only one run at a time looks at what all clusters of this machine share, whatever folder they are in, and changes it."""
     paths.root().mkdir(parents=True, exist_ok=True)
-    descriptor = os.open(paths.root(), os.O_RDONLY | os.O_CLOEXEC)
+    descriptor = os.open(MACHINE, os.O_RDONLY | os.O_CLOEXEC)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX)
         yield

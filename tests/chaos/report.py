@@ -118,7 +118,7 @@ def main() -> int:
     parser.add_argument("--results", type=Path, required=True)
     parser.add_argument("--to", type=Path, required=True)
     options = parser.parse_args()
-    machine = f"{os.cpu_count()} cores, Linux {platform.release()}"
+    machine = f"{os.cpu_count()} cores, Linux {platform.release().partition('-')[0]}"
     options.to.write_text(page(options.results, time.strftime("%Y-%m-%d", time.gmtime()), machine))
     return 0
 

@@ -21,8 +21,7 @@ pytestmark = pytest.mark.lab
 CLUSTER = "firstboot"
 KILLS = {"firstboot-web-1": "boot", "firstboot-managers-a-1": "engine"}  # the word of progress at which it goes off
 DEADLINE = 60  # seconds for a host to get there
-COPY = "upper/var/lib/bootstrap/node.sh"
-PREPARED = "upper/var/lib/bootstrap/prepared"
+COPY, PREPARED = "var/lib/bootstrap/node.sh", "var/lib/bootstrap/prepared"
 
 
 @pytest.fixture
@@ -55,6 +54,20 @@ def progress(record: HostRecord) -> str:
         return ""
 
 
+def on_disk(record: HostRecord, name: str) -> bytes:
+    """A file on the disk of a host that is off; empty where it has none."""
+    disk = host.folder(record) / paths.DISK
+    argv = ["/usr/sbin/debugfs", "-R", f"cat /upper/{name}", str(disk)]
+    return subprocess.run(argv, capture_output=True, check=True, timeout=60).stdout
+
+
+def found(name: str) -> HostRecord:
+    """The record of a host that is there."""
+    record = records.load_host(paths.cluster_dir(CLUSTER), name)
+    assert record is not None
+    return record
+
+
 def test_hosts_that_were_killed_in_their_first_boot_join_at_the_next(face: Face, tmp_path: Path) -> None:
     """One killed when its script has begun, one when its engine starts: `up` switches them on and ends healthy."""
     command = [sys.executable, "-m", "bootstrap", "up", str(face.file), "--yes"]
@@ -65,10 +78,10 @@ def test_hosts_that_were_killed_in_their_first_boot_join_at_the_next(face: Face,
         up.terminate()
     assert all(killed), said.read_text()
     for name in KILLS:
-        disk = paths.host_dir(CLUSTER, name)
-        assert not host.running(records.load_host(paths.cluster_dir(CLUSTER), name))  # type: ignore[arg-type]
-        assert (disk / COPY).read_bytes() == (disk / "user-data").read_bytes()
-        assert not (disk / PREPARED).exists()
+        record = found(name)
+        assert not host.running(record)
+        assert on_disk(record, COPY) == (host.folder(record) / "user-data").read_bytes()
+        assert not on_disk(record, PREPARED)
 
     document = face.up()
 
@@ -78,5 +91,6 @@ def test_hosts_that_were_killed_in_their_first_boot_join_at_the_next(face: Face,
         story = face.ssh(name, "journalctl", "-b", "-o", "cat", "-u", "bootstrap-prepare")
         assert "bootstrap: done" in story
         assert face.ssh(name, "sysctl", "-n", "net.core.somaxconn").strip() == "5000"  # also after the second boot
-        assert not (paths.host_dir(CLUSTER, name) / COPY).exists()
-        assert (paths.host_dir(CLUSTER, name) / PREPARED).exists()
+        root = Path(f"/proc/{host.init_pid(found(name))}/root")
+        assert not (root / COPY).exists()
+        assert (root / PREPARED).exists()
