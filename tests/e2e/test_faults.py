@@ -40,7 +40,10 @@ def ends_well(three: Chaos, what: str, bound: float, before: str) -> None:
 
 def seen_by_others(three: Chaos, hostname: str) -> bool:
     """Whether a majority goes on without that host: a leader that is another."""
-    sample = three.recorder.history.samples[-1]
+    samples = three.recorder.history.samples
+    if not samples:
+        return False
+    sample = samples[-1]
     seats = sample.truth()
     ids = {host.engine.node_id: host.hostname for host in sample.hosts if host.engine}
     return any(seat.leader and ids.get(seat.id, hostname) != hostname for seat in seats or ())

@@ -103,14 +103,11 @@ class Progress:
         """Show every event. After a signal: with `finish` what runs is let end and told, else the stream is left."""
         signals = self._run.signals
         with signals.held():
-            stream = Stream(events)
-            for event in stream:
+            for event in Stream(events, lambda: signals.received is not None):
                 if event is not None:
                     self._show(event)
-                if signals.received is not None:
-                    stream.stop()
-                    if not finish:
-                        raise KeyboardInterrupt
+                if signals.received is not None and not finish:
+                    raise KeyboardInterrupt
 
     def _show(self, event: Event) -> None:
         """Show it, unless it was shown before."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 from queue import Empty, SimpleQueue
 
 from bootstrap.engine.events import Event
@@ -12,18 +12,17 @@ WAKE = 0.1  # seconds between two looks at whether the run was asked to stop
 
 
 class Stream:
-    """Events as they come. `stop` interrupts the stream where it is safe: at the event that it tells next."""
+    """Events as they come. Once `asked` is true the stream is interrupted where it is safe: at the event it tells next.
 
-    def __init__(self, events: Iterator[Event]) -> None:
+    The thread looks itself, so that nothing more is started after a signal, however long the picture takes.
+    """
+
+    def __init__(self, events: Iterator[Event], asked: Callable[[], bool]) -> None:
         self._events = events
+        self._asked = asked
         self._told: SimpleQueue[Event | None] = SimpleQueue()  # None: the end
-        self._stop = threading.Event()
         self._error: BaseException | None = None
         threading.Thread(target=self._draw, name="events", daemon=True).start()
-
-    def stop(self) -> None:
-        """Ask the stream to end what runs and start nothing more."""
-        self._stop.set()
 
     def __iter__(self) -> Iterator[Event | None]:
         """Every event, and None now and then while nothing happens; at the end the stream's own error is raised."""
@@ -41,7 +40,7 @@ class Stream:
 
     def _draw(self) -> None:
         try:
-            for event in _interruptible(self._events, self._stop):
+            for event in _interruptible(self._events, self._asked):
                 self._told.put(event)
         except BaseException as error:  # noqa: BLE001 - it is raised again where the stream is read
             self._error = error
@@ -49,12 +48,12 @@ class Stream:
             self._told.put(None)
 
 
-def _interruptible(events: Iterator[Event], stop: threading.Event) -> Iterator[Event]:
-    """The events; once `stop` is set the stream gets one KeyboardInterrupt, and may still tell how things end."""
+def _interruptible(events: Iterator[Event], asked: Callable[[], bool]) -> Iterator[Event]:
+    """The events; once it is `asked` to end the stream gets one KeyboardInterrupt, and may still tell how things end."""
     told = False
     while True:
         try:
-            if stop.is_set() and not told and isinstance(events, Generator):
+            if asked() and not told and isinstance(events, Generator):
                 told = True
                 event = events.throw(KeyboardInterrupt())
             else:
