@@ -25,6 +25,7 @@ from bootstrap.providers.base import Instance
 from bootstrap.providers.local import access, control, look
 from bootstrap.providers.local.provider import LocalProvider
 from tests.chaos.checkpoints_kernel import Kernel
+from tests.fakes.clock import FakeClock
 from tests.fakes.provider import FakeRunner, World, node
 
 KILL, INTERRUPT = "kill", "interrupt"
@@ -32,19 +33,6 @@ KILL, INTERRUPT = "kill", "interrupt"
 
 class KilledError(BaseException):
     """SIGKILL: nothing may catch it, and nothing of the run goes on."""
-
-
-class Ahead:
-    """Time that passes when somebody sleeps."""
-
-    def __init__(self) -> None:
-        self.time = 0.0
-
-    def now(self) -> float:
-        return self.time
-
-    def sleep(self, seconds: float) -> None:
-        self.time += seconds
 
 
 class WorldProvider(LocalProvider):
@@ -166,7 +154,7 @@ class Machine:
         provider = WorldProvider(cluster, say)
         object.__setattr__(provider, "world", self.world)
         self.world.target = cluster.managers.size.desired
-        return Session(cluster, provider, clock=Ahead(), say=say)
+        return Session(cluster, provider, clock=FakeClock(), say=say)
 
 
 def _counts(path: Path) -> bool:

@@ -9,21 +9,9 @@ from bootstrap.engine.events import NodeProgress, Note
 from bootstrap.engine.session import Session
 from bootstrap.errors import BootstrapError, FailedTogether
 from bootstrap.model.cluster import Cluster, Network, Size, Stack
+from tests.fakes.clock import FakeClock
 from tests.fakes.cluster import cluster, pool
 from tests.fakes.provider import FakeProvider, World
-
-
-class FakeClock:
-    """Sleeping moves it on, and nothing else does."""
-
-    def __init__(self) -> None:
-        self.time = 0.0
-
-    def now(self) -> float:
-        return self.time
-
-    def sleep(self, seconds: float) -> None:
-        self.time += seconds
 
 
 def session(made: Cluster, world: World | None = None, recorded: dict[str, int] | None = None) -> Session:
