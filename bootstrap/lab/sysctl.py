@@ -14,7 +14,8 @@ from bootstrap.errors import BootstrapError
 from bootstrap.lab import command, paths, records
 
 SETTINGS = Path("/proc/sys")
-MACHINE = Path("/run")  # a folder that every run on this machine finds, to be locked; nothing is written there
+MACHINE = Path("/run")  # a folder that every run on this machine finds, to be locked
+REMEMBERED = MACHINE / "bootstrap-local.json"  # what was before: of the machine, as the settings are, not of one folder
 INOTIFY = "fs.inotify.max_user_instances"
 FORWARD = "net.ipv4.ip_forward"
 BOOT = "kernel.random.boot_id"  # in the same file: in which boot of the machine they were changed
@@ -59,7 +60,7 @@ def change(name: str, value: str) -> None:
         return
     remembered = load()
     # Written first: a run that is killed between the two leaves a setting that can be put back.
-    records.write(_file(), {**remembered, name: remembered.get(name, before), BOOT: read(BOOT)})
+    records.write(REMEMBERED, {**remembered, name: remembered.get(name, before), BOOT: read(BOOT)})
     reach("sysctl.remembered")
     _set(name, value)
 
@@ -67,7 +68,7 @@ def change(name: str, value: str) -> None:
 def load() -> dict[str, str]:
     """What the changed settings were before, by name. A restart of the machine has put them back, whoever set them."""
     try:
-        found: dict[str, str] = json.loads(_file().read_text())
+        found: dict[str, str] = json.loads(REMEMBERED.read_text())
     except FileNotFoundError:
         return {}
     return found if found.pop(BOOT, read(BOOT)) == read(BOOT) else {}
@@ -82,7 +83,7 @@ def put_back(keep: Collection[str] = ()) -> None:
         if name not in keep:
             _set(name, value)
     reach("sysctl.put_back")
-    _file().unlink(missing_ok=True)
+    REMEMBERED.unlink(missing_ok=True)
     _leave_namespaces()
 
 
@@ -90,10 +91,6 @@ def _leave_namespaces() -> None:
     """`ip netns` mounts a folder on itself at its first use and leaves that; with nothing in it nobody misses it."""
     if paths.NAMESPACES.is_mount() and not any(paths.NAMESPACES.iterdir()):
         command.attempt(["umount", str(paths.NAMESPACES)])
-
-
-def _file() -> Path:
-    return paths.root() / "sysctl.json"
 
 
 def _set(name: str, value: str) -> None:

@@ -195,6 +195,7 @@ def install(machine: Machine, folder: Path, patch: pytest.MonkeyPatch) -> None:
     patch.setattr(look, "step", lambda record: "joined")
     patch.setattr(image, "ensure", lambda name, say: folder / "image")
     patch.setattr(sysctl, "read", lambda name: kernel.settings.get(name, "0"))
+    patch.setattr(sysctl, "REMEMBERED", folder / "settings.json")
     patch.setattr(sysctl, "_set", kernel.settings.__setitem__)
     patch.setattr(preflight, "check", lambda hosts, images: None)
     patch.setattr(preflight, "check_root", lambda: None)

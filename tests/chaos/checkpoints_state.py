@@ -12,7 +12,7 @@ from ipaddress import IPv4Address, IPv4Network
 from pathlib import Path
 from typing import Any
 
-from bootstrap.lab import cgroups, network, paths, records
+from bootstrap.lab import cgroups, network, paths, records, sysctl
 from bootstrap.lab.egress import table
 from bootstrap.lab.records import HostRecord
 from bootstrap.lab.runner import HostRunner
@@ -93,7 +93,7 @@ def leftovers(cluster: str) -> State:
     lock = paths.root() / f"{cluster}.lock"
     found = {**on_the_machine(cluster), "folder": paths.cluster_dir(cluster).exists(), "lock": lock.exists()}
     if not any(paths.NAMESPACES.glob(f"{paths.PREFIX}*.fabric")):  # the last one puts the machine's settings back
-        found["settings"] = (paths.root() / "sysctl.json").exists()
+        found["settings"] = sysctl.REMEMBERED.exists()
     return {key: value for key, value in found.items() if value}
 
 

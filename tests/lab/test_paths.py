@@ -40,3 +40,16 @@ def test_a_cluster_is_there_once_its_network_is_on_record(monkeypatch: pytest.Mo
     save_fabric(tmp_path / "prod", FabricRecord("prod", "u", "10.91.0.0/20", "10.91.0.1", "10.91.0.2", "now"))
 
     assert paths.clusters() == ["prod"]
+
+
+def test_hosts_of_clusters_in_other_folders_are_counted_too(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """What the machine must bear are all hosts: ours by their records, also when off, others by their networks."""
+    monkeypatch.setenv("BOOTSTRAP_LOCAL_DIR", str(tmp_path / "local"))
+    monkeypatch.setattr(paths, "NAMESPACES", tmp_path / "netns")
+    for hostname in ("prod-web-1", "prod-web-2"):
+        paths.host_dir("prod", hostname).mkdir(parents=True)
+        (paths.host_dir("prod", hostname) / paths.RECORD).touch()
+    for name in ("bs-prod.fabric", "bs-prod.web-1", "bs-other.fabric", "bs-other.web-1", "docker"):
+        (tmp_path / "netns" / name).mkdir(parents=True)
+
+    assert paths.hosts() == 3

@@ -21,6 +21,7 @@ def kernel(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (settings / "kernel/random").mkdir(parents=True)
     (settings / "kernel/random/boot_id").write_text("first\n")
     monkeypatch.setattr(sysctl, "SETTINGS", settings)
+    monkeypatch.setattr(sysctl, "REMEMBERED", tmp_path / "run/bootstrap-local.json")
     monkeypatch.setattr(paths, "NAMESPACES", tmp_path / "netns")
     monkeypatch.setenv("BOOTSTRAP_LOCAL_DIR", str(tmp_path / "local"))
     return settings
@@ -57,7 +58,7 @@ def test_the_first_value_is_the_one_that_is_put_back() -> None:
     sysctl.put_back()
 
     assert sysctl.read(sysctl.FORWARD) == "0"
-    assert not (paths.root() / "sysctl.json").exists()
+    assert not sysctl.REMEMBERED.exists()
 
 
 def test_a_cluster_that_is_left_keeps_what_it_needs() -> None:
@@ -72,6 +73,22 @@ def test_a_cluster_that_is_left_keeps_what_it_needs() -> None:
     (paths.cluster_dir("prod") / "fabric.json").unlink()
     sysctl.put_back()
     assert sysctl.read(sysctl.FORWARD) == "0"
+
+
+def test_the_last_cluster_of_the_machine_puts_back_what_one_in_another_folder_raised(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The one that raised the limit may go before the other, which then is the last."""
+    sysctl.raise_inotify(30, lambda _: None)
+    other = paths.NAMESPACES / "bs-other.fabric"
+    other.mkdir(parents=True)
+    sysctl.put_back()
+    assert sysctl.read(sysctl.INOTIFY) == "8192"
+
+    other.rmdir()
+    monkeypatch.setenv("BOOTSTRAP_LOCAL_DIR", str(tmp_path / "other"))
+    sysctl.put_back()
+    assert sysctl.read(sysctl.INOTIFY) == "128"
 
 
 def test_a_machine_that_forwards_already_goes_on_doing_so(kernel: Path) -> None:
@@ -93,7 +110,7 @@ def test_what_was_before_a_restart_of_the_machine_is_not_put_back(kernel: Path) 
     sysctl.put_back()
 
     assert sysctl.read(sysctl.FORWARD) == "1"
-    assert not (paths.root() / "sysctl.json").exists()
+    assert not sysctl.REMEMBERED.exists()
 
 
 def test_the_old_value_is_written_down_before_the_change() -> None:
@@ -101,7 +118,7 @@ def test_the_old_value_is_written_down_before_the_change() -> None:
     writes: list[dict[str, str]] = []
 
     def refuse(self: Path, text: str) -> int:
-        writes.append(json.loads((paths.root() / "sysctl.json").read_text()))
+        writes.append(json.loads(sysctl.REMEMBERED.read_text()))
         raise OSError(30, "Read-only file system")
 
     with pytest.MonkeyPatch.context() as patch, sysctl.locked():

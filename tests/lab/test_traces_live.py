@@ -48,7 +48,7 @@ def test_two_clusters_side_by_side_do_not_touch_each_other(root: Path) -> None:
     assert traces(root, "side", "side-eu") == set()
     if others:
         assert sysctl.read(sysctl.FORWARD) == forward
-        assert not (root / "sysctl.json").exists()
+        assert not sysctl.REMEMBERED.exists()
 
 
 def test_half_made_hosts_are_removed(root: Path) -> None:
