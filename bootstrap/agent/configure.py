@@ -4,22 +4,22 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 import tempfile
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, Callable
 
-from . import control as rules
 from . import daemon, identity, nodes, pulse
 from .checkpoint import reach
 from .context import Context, alone, read_file, replace_file
 from .errors import HEALS, AgentError, Refused, explain, log
+from .lease import Lease
 from .local import observe
 from .nodes import DAEMON
 from .watch import Watch
 
 _START = 120.0  # seconds in which an engine that was restarted is a member again
 _Files = tuple[tuple[str, str, int], ...]
+_Renew = Callable[[], None]
 
 
 def run(context: Context, document: Any, timeout: float) -> dict[str, Any]:
@@ -28,11 +28,26 @@ def run(context: Context, document: Any, timeout: float) -> dict[str, Any]:
     A manager is only restarted while all others are stable; `timeout` is how long that is waited for, in seconds.
     """
     settings = _checked(context, document)
+    _wait_for_engine(context, min(timeout, _START))
     if daemon.wanted(context) == settings and _runs_with(context) == daemon.canonical(settings):
         return {"restarted": False}
-    with _turn(context, timeout), alone(context):
-        _apply(context, settings)
+    with _turn(context, timeout) as renew, alone(context):
+        _apply(context, settings, renew)
     return {"restarted": True}
+
+
+def _wait_for_engine(context: Context, timeout: float) -> None:
+    """On a machine that was switched on a moment ago the engine comes in a moment; one that never does is the error."""
+    end = context.clock.now() + timeout
+    while True:
+        try:
+            context.engine.info()
+        except HEALS:
+            if context.clock.now() >= end:
+                raise
+        else:
+            return
+        context.clock.sleep(0.5)
 
 
 def _checked(context: Context, document: Any) -> dict[str, Any]:
@@ -49,11 +64,12 @@ def _checked(context: Context, document: Any) -> dict[str, Any]:
     return settings
 
 
-def _apply(context: Context, settings: dict[str, Any]) -> None:
+def _apply(context: Context, settings: dict[str, Any], renew: _Renew) -> None:
     before: _Files = tuple(
         (path, read_file(path), mode) for path, mode in ((context.paths.config, 0o600), (context.paths.daemon, 0o644))
     )
     config = {**json.loads(before[0][1]), "daemon": settings}
+    renew()  # it may have waited for the node's other verbs
     reach("configure.begin")
     replace_file(context.paths.config, json.dumps(config, indent=1, sort_keys=True) + "\n")
     reach("configure.config")
@@ -63,11 +79,13 @@ def _apply(context: Context, settings: dict[str, Any]) -> None:
     try:
         _restart(context)
         reach("configure.restarted")
-        _wait_for_member(context, daemon.canonical(settings))
+        _wait_for_member(context, daemon.canonical(settings), renew)
         reach("configure.member")
     except AgentError as error:
         for path, text, mode in before:
             replace_file(path, text, mode)
+        with contextlib.suppress(*HEALS):  # lost or not, this engine is down, and has to come back
+            renew()
         _restart(context)
         what = f"the engine did not come back with these settings, so it has its old ones: {error.what}"
         raise AgentError(what, fix="see its journal: journalctl -u docker", code="daemon_refused") from None
@@ -81,10 +99,12 @@ def _restart(context: Context) -> None:
         pulse.note_restart(context)
 
 
-def _wait_for_member(context: Context, wanted: str) -> None:
+def _wait_for_member(context: Context, wanted: str, renew: _Renew) -> None:
     """Until the engine runs with them and is what it was in the swarm; one that was in none only has to answer."""
     end = context.clock.now() + _START
     while True:
+        with contextlib.suppress(*HEALS):  # the engine is restarted already: there is no way back without waiting
+            renew()
         why = _not_yet(context, wanted)
         if not why:
             return
@@ -109,21 +129,21 @@ def _not_yet(context: Context, wanted: str) -> str:
 
 
 @contextlib.contextmanager
-def _turn(context: Context, timeout: float) -> Iterator[None]:
-    """A manager waits for its turn, and holds the lease that keeps changes of the membership apart."""
+def _turn(context: Context, timeout: float) -> Iterator[_Renew]:
+    """A manager waits for its turn, and holds the lease that keeps changes of the membership apart; how to renew it."""
     local = observe(context)
     if not local.control_available:
-        yield
+        yield lambda: None
         return
-    lease = {"id": os.urandom(8).hex(), "instance": _instance(context), "node_id": ""}
+    lease = Lease(context, local.node_id, _instance(context))
     _wait_for_the_others(context, local.node_id, lease, timeout)
     try:
-        yield
+        yield lease.renew
     finally:
-        rules.swap(context.store, lambda now: rules.end_change(now, lease["id"]), local.node_id)
+        lease.give_back()
 
 
-def _wait_for_the_others(context: Context, mine: str, lease: dict[str, str], timeout: float) -> None:
+def _wait_for_the_others(context: Context, mine: str, lease: Lease, timeout: float) -> None:
     watch = Watch(context, context.store.read()[0])
     end = context.clock.now() + timeout
     while True:
@@ -135,7 +155,7 @@ def _wait_for_the_others(context: Context, mine: str, lease: dict[str, str], tim
         try:
             if not names:
                 nodes.barrier(context.engine, mine)
-                rules.swap(context.store, lambda now: rules.begin_change(now, lease), mine)
+                lease.take()
                 return
         except Refused as error:
             names = error.what

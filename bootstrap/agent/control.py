@@ -149,18 +149,48 @@ def refresh(control: Control, managers: Iterable[Mapping[str, str]], facts: Mapp
     return {**control, **facts, "secrets": secrets, "managers": known, "seats": seats}
 
 
-def begin_change(control: Control, lease: Mapping[str, str]) -> Control:
+def begin_change(control: Control, lease: Mapping[str, Any]) -> Control:
     """Take the lease that keeps membership changes apart. `lease` is {"id", "instance", "node_id"}."""
     held = control.get("change")
-    if held and held["id"] != lease["id"]:
+    if not held:
+        return {**control, "change": dict(lease)}
+    if held["id"] != lease["id"]:
         raise Refused("another membership change is under way", code="change_in_flight")
-    return {**control, "change": dict(lease)}
+    must_hold(control, held["id"])
+    return control
+
+
+def must_hold(control: Control, lease_id: str) -> Mapping[str, Any]:
+    """The lease of that id. Raises Refused when it is broken or gone."""
+    held: Mapping[str, Any] = control.get("change") or {}
+    if held.get("id") != lease_id or held.get("broken"):
+        raise Refused("this took so long that its lease was ended", fix="run it again", code="lease_lost")
+    return held
+
+
+def renew_change(control: Control, lease_id: str) -> Control:
+    """Show that the holder of a lease lives. Not repeatable: each time it is another lease to whoever watches it."""
+    held = must_hold(control, lease_id)
+    return {**control, "change": {**held, "renewed": held.get("renewed", 0) + 1}}
+
+
+def break_change(control: Control, lease: Any, lease_id: str) -> Control:
+    """Mark a lease, if it is still as `lease`: its holder may do nothing any more, nor may others before it ends."""
+    held = control.get("change")
+    if not held or held != lease or held["id"] != lease_id:
+        return control
+    return {**control, "change": {**held, "broken": True}}
 
 
 def end_change(control: Control, lease_id: str) -> Control:
     """Give the lease back, if it is still that one."""
     held = control.get("change")
     return {**control, "change": None} if held and held["id"] == lease_id else control
+
+
+def end_broken(control: Control, lease_id: str) -> Control:
+    """Free the lease of another, if it still is that one and marked as broken."""
+    return end_change(control, lease_id) if (control.get("change") or {}).get("broken") else control
 
 
 def begin_rotation(control: Control, lease: Mapping[str, str], instead_of: str = "") -> Control:

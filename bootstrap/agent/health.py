@@ -17,6 +17,7 @@ class History:
         self.window = window
         self._samples: deque[tuple[float, frozenset[str]]] = deque()
         self._bad_since: dict[str, float] = {}
+        self._looked = 0.0
         self.leader = ""
         self.leader_since = 0.0
 
@@ -25,12 +26,15 @@ class History:
         """How long to wait between two samples, so that a window holds enough of them."""
         return self.window / SAMPLES
 
-    def add(self, now: float, nodes: Iterable[Node], ailing: Set[str] = frozenset()) -> None:
-        """Take one sample. `ailing` are nodes that swarm may show as well although they are not."""
+    def add(
+        self, now: float, nodes: Iterable[Node], ailing: Set[str] = frozenset(), back: Set[str] = frozenset()
+    ) -> None:
+        """Take one sample. Swarm may show the `ailing` as well although they are not, and those `back` as away."""
         nodes = list(nodes)
-        if self._samples and now - self._samples[-1][0] > 3 * self.pause:
+        if now - self._looked > 3 * self.pause:
             self.lapse()
-            self._bad_since = {}  # nobody looked meanwhile: what was seen before tells nothing
+            self._bad_since = {}  # nobody saw anything meanwhile: what was seen before tells nothing
+        self._looked = now
         well = {node.id for node in nodes if node.member and node.well}
         self._samples.append((now, frozenset(well - ailing)))
         while self._samples and self._samples[0][0] < now - self.window - self.pause / 2:
@@ -38,18 +42,20 @@ class History:
         leader = next((node.id for node in nodes if node.leader), "")
         if leader != self.leader:
             self.leader, self.leader_since = leader, now
-        self._note_dead(now, nodes)
+        self._note_dead(now, nodes, back)
 
     def lapse(self) -> None:
         """Nothing could be seen, as while there is no quorum: nobody was stable then, and the leader is a new one."""
         self._samples.clear()
         self.leader = ""
 
-    def _note_dead(self, now: float, nodes: list[Node]) -> None:
+    def _note_dead(self, now: float, nodes: list[Node], back: Set[str]) -> None:
         present = {node.id for node in nodes}
         self._bad_since = {key: since for key, since in self._bad_since.items() if key in present}
         for node in nodes:
-            if node.state == "down" or (node.member and not node.well):
+            if node.id in back:
+                self._bad_since.pop(node.id, None)
+            elif node.state == "down" or (node.member and not node.well):
                 self._bad_since.setdefault(node.id, now)
             elif node.well:  # "unknown", as all are after a change of the leader, is no information
                 self._bad_since.pop(node.id, None)

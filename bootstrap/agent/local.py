@@ -7,6 +7,7 @@ import binascii
 import hashlib
 import os
 import re
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 from . import identity
@@ -64,6 +65,7 @@ def observe(context: Context) -> Local:
     )
 
 
+@lru_cache(maxsize=8)
 def ca_digests(pem: str) -> tuple[str, ...]:
     """The SHA-256 of every certificate in `pem`: the same on managers, which ask the engine, and on workers."""
     found = []

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Set
 from typing import Any, Callable, Optional
 
@@ -11,6 +10,7 @@ from . import control as rules
 from .checkpoint import reach
 from .context import Context
 from .errors import HEALS, AgentError, Refused, explain, log
+from .lease import Lease, held
 from .local import observe
 from .metadata import list_machines
 from .nodes import Node
@@ -18,6 +18,7 @@ from .owner import Machines, identify, machine_of
 from .store import Control
 from .watch import Watch
 
+_TRIES = 5
 _ROLE_DEADLINE = 30.0  # seconds a demotion may take
 Gate = Callable[[], Optional[str]]
 
@@ -99,25 +100,32 @@ def take_out(context: Context, node: Node, mine: str, gate: Gate, *, force: bool
     if not node.member:
         _delete(context, node, mine, force, duty)
         return
-    lease = {"id": os.urandom(8).hex(), "instance": node.instance or "", "node_id": node.id}
-    rules.swap(context.store, lambda now: rules.begin_change(now, lease), mine)
-    try:
+    with held(Lease(context, mine, node.instance or "", node.id)) as lease:
         reach("reconcile.leased")
         nodes.barrier(context.engine, mine)
+        _demote(context, node, lease, gate)
+        reach("reconcile.demoting")
+        _wait_demoted(context, node.id)
+        audit.record(context, "demote", node=node.hostname, detail=node.id)
+        reach("reconcile.demoted")
+        lease.check()  # else somebody may have given it its role back meanwhile
+        _delete(context, node, mine, force, duty)
+
+
+def _demote(context: Context, node: Node, lease: Lease, gate: Gate) -> None:
+    """In the version that was read before the lease was found whole and the guard was asked: see lease.py."""
+    for _ in range(_TRIES):
+        version = nodes.version_of(context.engine, node.id)
+        lease.check()
         why = gate()
         if why:
             audit.record(context, "demote", node=node.hostname, outcome=audit.REFUSED, detail=why)
             raise Refused(why, where=node.hostname, code="guard")
         log(f"demote {node.hostname} ({node.id})")
         reach("reconcile.demote")
-        nodes.change(context.engine, node.id, lambda spec: spec.update(Role="worker"))
-        reach("reconcile.demoting")
-        _wait_demoted(context, node.id)
-        audit.record(context, "demote", node=node.hostname, detail=node.id)
-        reach("reconcile.demoted")
-        _delete(context, node, mine, force, duty)
-    finally:
-        rules.swap(context.store, lambda now: rules.end_change(now, lease["id"]), mine)
+        if lease.demote(version):
+            return
+    raise AgentError("the node changes all the time", where=node.hostname, fix="run it again", code="demote_timeout")
 
 
 def _delete(context: Context, node: Node, mine: str, force: bool, duty: str) -> None:

@@ -37,6 +37,7 @@ class Node(NamedTuple):
     daemon: str | None = None  # the settings that its engine runs with, as JSON
     instance: str | None = None
     sure: bool = False  # more than one thing says so
+    version: int = 0  # another one after each committed change, even one that changes nothing
 
     @property
     def member(self) -> bool:
@@ -69,6 +70,7 @@ def parse(raw: dict[str, Any]) -> Node:
         created=raw.get("CreatedAt") or "",
         claim=(engine.get("Labels") or {}).get(INSTANCE) or None,
         daemon=(engine.get("Labels") or {}).get(DAEMON),
+        version=int((raw.get("Version") or {}).get("Index") or 0),
     )
 
 
@@ -82,19 +84,27 @@ def find(nodes: list[Node], node_id: str) -> Node | None:
     return next((node for node in nodes if node.id == node_id), None)
 
 
-def change(engine: Engine, node_id: str, edit: Callable[[dict[str, Any]], None]) -> None:
-    """Edit a node's spec in place and commit it; read again when somebody else was faster."""
+def change(engine: Engine, node_id: str, edit: Callable[[dict[str, Any]], None], version: int | None = None) -> None:
+    """Edit a node's spec in place and commit it; read again when somebody else was faster.
+
+    `version`: only as the node was then. What was decided on that is not done to a node that changed since.
+    """
     for attempt in range(_TRIES):
         raw = engine.request("GET", f"/nodes/{node_id}")
         spec = json.loads(json.dumps(raw["Spec"]))
         edit(spec)
         try:
-            update(engine, node_id, raw["Version"]["Index"], spec)
+            update(engine, node_id, version or raw["Version"]["Index"], spec)
         except EngineError as error:
-            if error.kind != "out_of_sequence" or attempt == _TRIES - 1:
+            if error.kind != "out_of_sequence" or version or attempt == _TRIES - 1:
                 raise
         else:
             return
+
+
+def version_of(engine: Engine, node_id: str) -> int:
+    """The version that a node has now."""
+    return int(engine.request("GET", f"/nodes/{node_id}")["Version"]["Index"])
 
 
 def update(engine: Engine, node_id: str, version: int, spec: dict[str, Any]) -> None:

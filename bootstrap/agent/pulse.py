@@ -63,7 +63,7 @@ class Pulse:
         self._memory = 600.0
         self._count = 0
         self._stops: deque[float] = deque()
-        self._served = False
+        self._served = self._led = False
         self._engine = ""
         self._node = ""
         self._version = ""
@@ -79,9 +79,17 @@ class Pulse:
         if self._served and not meant and (not serves or engine != self._engine):
             self._stops.append(self._context.clock.now())
         self._served, self._engine = serves, engine
+        self._led = self._led and serves
         if local.node_id and local.node_id != self._node:  # it joined anew: its former life tells nothing
             self._node = local.node_id
             self._stops.clear()
+
+    def looked(self, answered: bool) -> None:
+        """Whether the nodes could be read just now: they come from the leader of a quorum. Good news is told at once."""
+        news, self._led = answered and not self._led, answered
+        if news:
+            self._said = float("-inf")
+            self.beat()
 
     def beat(self) -> None:
         """Say it. What cannot be said is as silence to the others, and that is right."""
@@ -94,7 +102,8 @@ class Pulse:
         try:
             free, total = disk(self._context.swarm_dir)
             facts = {"n": self._count, "disk_free": free, "disk_total": total, "raft_restarts": len(self._stops)}
-            self._context.store.beat(self._instance, {**facts, "serves": self._served, "engine": self._version})
+            how = {"serves": self._served, "led": self._node if self._led else "", "engine": self._version}
+            self._context.store.beat(self._instance, {**facts, **how})
             self._heard = True
         except HEALS as error:
             if self._heard:
@@ -142,6 +151,10 @@ class Pulses:
             return False
         facts = self._heard[instance][0]
         return is_full(int(facts.get("disk_free") or 0), int(facts.get("disk_total") or 0))
+
+    def has_leader(self, instance: str, node_id: str, now: float) -> bool:
+        """True when its agent lives and was answered by the leader: that node is back, whatever swarm still shows."""
+        return not self._silence(instance, now) and self._heard[instance][0].get("led") == node_id
 
     def says_it_does_not_serve(self, instance: str, now: float) -> bool:
         """True when its agent lives and says that its own engine is no manager now: more than silence."""

@@ -14,6 +14,7 @@ from .description import Description
 from .duties import Marking
 from .errors import HEALS, explain, log
 from .join import DONE
+from .lease import Breaker
 from .membership import Membership, Sight, Turn
 from .metadata import list_machines
 from .nodes import Node
@@ -26,7 +27,6 @@ from .watch import Watch
 
 _PERIOD = 15.0
 _AGAIN = 900.0  # seconds until the same is said again
-_STALE_LEASE = 120.0  # seconds that a lease may stay unchanged before its holder counts as dead
 
 
 class Reconciler:
@@ -44,7 +44,7 @@ class Reconciler:
         self._due = context.clock.now()
         self._register = Register(context)
         self._description = Description(context)
-        self._lease: tuple[Any, float] = (None, 0.0)
+        self._breaker = Breaker(context)
         self._said: dict[str, float] = {}
 
     def run(self, once: bool = False) -> None:
@@ -95,7 +95,7 @@ class Reconciler:
         due, paused = now >= self._due, not control.get("reconcile", True)
         if due:
             self._due = now + period * 0.9
-            self._do(partial(self._end_stale_lease, control, mine))
+            self._do(partial(self._breaker.look, control, mine))
         if paused or self._watch is None or not (due or new):
             return
         machines = list_machines(self._context.metadata)
@@ -144,7 +144,9 @@ class Reconciler:
         for node in duties.demoted(control, found, machines)[:1]:
             log(f"promote {node.hostname} ({node.id}) again")
             reach("reconcile.promote")
-            nodes.change(self._context.engine, node.id, lambda spec: spec.update(Role="manager"))
+            nodes.change(
+                self._context.engine, node.id, lambda spec: spec.update(Role="manager"), version=node.version
+            )  # not if somebody took it out meanwhile
             audit.record(self._context, "promote", node=node.hostname, detail=node.id)
             reach("reconcile.promoted")
 
@@ -186,15 +188,6 @@ class Reconciler:
             members.take_out(self._context, node, mine, gate, force=node.id in proven or watch.owns_up(node))
             return True
         return False
-
-    def _end_stale_lease(self, control: Control, mine: str) -> None:
-        """Whoever held the lease for that long without ending it is dead."""
-        lease = (control.get("change") or {}).get("id")
-        now = self._context.clock.now()
-        if lease != self._lease[0]:
-            self._lease = (lease, now)
-        if lease and now - self._lease[1] >= _STALE_LEASE:
-            rules.swap(self._context.store, lambda held: rules.end_change(held, lease), mine)
 
     def _say(self, text: str) -> None:
         """Once in a quarter of an hour, whatever its numbers are by then."""

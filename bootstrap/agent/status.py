@@ -21,10 +21,11 @@ from .watch import seen_lately
 def report(context: Context, version: str, local_only: bool = False) -> dict[str, Any]:
     """The status document. With `local_only` neither the store nor the managers are asked."""
     problems: list[dict[str, str]] = []
-    local = _try(problems, lambda: observe(context)) or Local("error")
+    seen = _try(problems, lambda: observe(context))
+    local = seen or Local("error")
     control, generation = ({}, ABSENT) if local_only else _try(problems, context.store.read) or ({}, ABSENT)
     me = _try(problems, context.metadata.identity)
-    if me and control and not local_only:
+    if seen and me and control and not local_only:  # of an engine that does not answer nothing is known
         _explain(problems, control, local, me)
     swarm, alive = None, None
     if local.control_available and not local_only:
@@ -95,7 +96,7 @@ def _full(hostname: str, free: int, total: int) -> dict[str, str]:
 
 
 def _node(node: nodes.Node) -> dict[str, Any]:
-    kept = {key: value for key, value in node._asdict().items() if key not in ("created", "claim", "sure")}
+    kept = {key: value for key, value in node._asdict().items() if key not in ("created", "claim", "sure", "version")}
     return {**kept, "described_as": node.claim if is_foreign(node) else None}
 
 

@@ -39,15 +39,22 @@ class Watch:
             found = identify(self.control, nodes.read(self._context.engine))
         except HEALS:
             self.history.lapse()
+            self._tell(False)
             raise
+        self._tell(True)
         now = self._context.clock.now()
         with contextlib.suppress(*HEALS):  # what was heard before grows old by itself
             self._pulses.hear(now, self._context.store.beats())
         self._instances = {node.id: node.instance or "" for node in found if node.member}
         ailing = {key: self._pulses.ailment(instance, now) for key, instance in self._instances.items()}
         self.ailing = {self._instances[key]: why for key, why in ailing.items() if why}
-        self.history.add(now, found, frozenset(key for key, why in ailing.items() if why))
+        back = {key for key, instance in self._instances.items() if self._pulses.has_leader(instance, key, now)}
+        self.history.add(now, found, frozenset(key for key, why in ailing.items() if why), back)
         return found
+
+    def _tell(self, answered: bool) -> None:
+        if self._pulse is not None:
+            self._pulse.looked(answered)
 
     def view(self, control: Control, found: list[Node], proven: Set[str], besides: str = "") -> guard.View:
         """What the guard needs. `proven` are nodes of which something other than silence says that they are gone."""
@@ -70,6 +77,13 @@ class Watch:
         long = self.history.bad_for(node_id, now) >= rules.timer(control, "dead")
         return self.history.is_bad(node_id) and long and not lives
 
+    def shows_life(self, node: Node) -> bool:
+        """True for a manager of which swarm hears one half already: it is coming back.
+
+        It would only lose its role for a moment: a node that is ready is not removed. Else its own word decides.
+        """
+        return (node.state == "ready" or node.reachability == "reachable") and not self.owns_up(node)
+
     def forget_gone(self, machines: Machines) -> None:
         """Take away what machines said that are no more. For the leader."""
         if machines is not None:
@@ -84,6 +98,9 @@ class Watch:
         """Look again, and why that manager may not be removed now; None when it may. `dead_only`: not if it lives."""
         self.control = control
         found = self.sample()
+        node = nodes.find(found, node_id)
+        if dead_only and node and node_id not in proven and self.shows_life(node):
+            return "it is coming back"
         rule = guard.refuse_dead if dead_only else guard.refuse_removal
         why = rule(self.view(control, found, proven, besides=node_id), node_id)
         ill = [f"{node.hostname}: {self.ailing[node.instance]}" for node in found if node.instance in self.ailing]

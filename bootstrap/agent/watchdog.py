@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 
 from . import control as rules
 from . import identity
 from .context import Context, read_file, replace_file
 from .errors import HEALS, explain, log
+from .lease import Lease, held
 from .store import Control
 
 _PATIENCE = 60.0  # seconds that an engine may be silent at least
@@ -51,13 +53,9 @@ class Watchdog:
     def _restart_alone(self, control: Control) -> None:
         """Behind the lease that keeps changes of the membership apart: never two managers at a time."""
         me = self._context.metadata.identity().instance
-        lease = {"id": os.urandom(8).hex(), "instance": me, "node_id": ""}
-        if control.get("phase") == rules.FORMED:
-            rules.swap(self._context.store, lambda now: rules.begin_change(now, lease), me)
-        try:
+        formed = control.get("phase") == rules.FORMED
+        with held(Lease(self._context, me, me)) if formed else contextlib.nullcontext():
             self._restart()
-        finally:
-            rules.swap(self._context.store, lambda now: rules.end_change(now, lease["id"]), me)
 
     def _restart(self) -> None:
         replace_file(self._note(), str(self._context.clock.now()), lasting=False)

@@ -66,22 +66,23 @@ class FakeManager(Engine):
 
     def _nodes(self, **_: Any) -> Any:
         swarm = self._managed()
-        listed = [self._seen(swarm, node_id) for node_id in swarm.nodes]
+        leader = self.world.leader(swarm)
+        listed = [self._seen(swarm, node_id, leader) for node_id in swarm.nodes]
         for node_id in list(swarm.demoting):  # a demotion is asynchronous: it shows only after this answer
             swarm.demoting.discard(node_id)
             swarm.raft.remove(node_id)
         return listed
 
-    def _seen(self, swarm: Swarm, node_id: str) -> dict[str, Any]:
+    def _seen(self, swarm: Swarm, node_id: str, leader: str) -> dict[str, Any]:
         raw = dict(swarm.nodes[node_id])
-        alive = self.world.alive(swarm, node_id)
+        alive = self.world.alive(swarm, node_id) and (node_id not in self.world.late or node_id == leader)
         shown = (alive or node_id in self.world.lingering) and node_id not in self.world.grey
         raw["Status"] = {**raw["Status"], "State": "ready" if shown else "down"}
         if node_id in swarm.raft:
             address = f"{raw['Status']['Addr']}:2377"
             reach = "reachable" if alive else "unreachable"
             raw["ManagerStatus"] = {"Addr": address, "Reachability": reach}
-            if self.world.leader(swarm) == node_id:
+            if leader == node_id:
                 raw["ManagerStatus"]["Leader"] = True
         return raw
 
@@ -89,7 +90,7 @@ class FakeManager(Engine):
         swarm = self._managed()
         if node_id not in swarm.nodes:
             raise EngineError(f"node {node_id} not found", status=404)
-        return self._seen(swarm, node_id)
+        return self._seen(swarm, node_id, self.world.leader(swarm))
 
     def _node_update(self, node_id: str, body: dict[str, Any], query: dict[str, Any]) -> Any:
         swarm = self._managed()
@@ -104,6 +105,9 @@ class FakeManager(Engine):
                 raise EngineError("can't remove member from the raft: this would result in a loss of quorum")
             swarm.demoting.add(node_id)
             self.world.log.append(("demote", node_id))
+        if body["Role"] == "manager" and node_id not in swarm.raft and self.world.alive(swarm, node_id):
+            swarm.raft.append(node_id)
+            self.world.log.append(("promote", node_id))
         node["Spec"] = body
         node["Version"] = {"Index": self.world.number() + 1000}
 

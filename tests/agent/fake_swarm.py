@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import itertools
 import marshal
 import random
 from dataclasses import dataclass, field
@@ -53,14 +52,16 @@ class World:
         self.log: list[tuple[str, ...]] = []
         self.lingering: set[str] = set()  # nodes that left and that swarm still shows as Ready
         self.grey: set[str] = set()  # nodes that swarm shows as down although they are up
+        self.late: set[str] = set()  # nodes that are back, and that swarm still shows as down and unreachable
         self._random = random.Random(seed)
-        self._count = itertools.count(1)
+        self._count = 0
 
     def word(self, length: int = 25) -> str:
         return "".join(self._random.choices(_ALPHABET, k=length))
 
     def number(self) -> int:
-        return next(self._count)
+        self._count += 1
+        return self._count
 
     def token(self) -> str:
         return f"SWMTKN-1-{self.word(50)}-{self.word(25)}"
@@ -106,11 +107,14 @@ class World:
         return next((one for one in self.engines if f"{one.address}:2377" == address and one.reachable), None)
 
     def engine_of(self, node_id: str) -> FakeEngine | None:
-        return next((one for one in self.engines if one.node_id == node_id), None)
+        for one in self.engines:  # asked so often that a generator would be felt
+            if one.node_id == node_id:
+                return one
+        return None
 
     def alive(self, swarm: Swarm, node_id: str) -> bool:
         engine = self.engine_of(node_id)
-        return engine is not None and engine.reachable and engine.state == "active" and engine.home is swarm
+        return engine is not None and engine.home is swarm and engine.state == "active" and engine.up and engine.linked
 
     def quorate(self, swarm: Swarm) -> bool:
         return sum(self.alive(swarm, one) for one in swarm.raft) >= len(swarm.raft) // 2 + 1

@@ -27,12 +27,16 @@ SWARM = {
 }
 
 
+def _nothing() -> None:
+    """Nobody does anything."""
+
+
 class FakeClock(Clock):
     """Time that only passes when somebody sleeps."""
 
     def __init__(self) -> None:
         self.time = 1000.0
-        self.meanwhile: Callable[[], None] = lambda: None  # what others do while somebody sleeps
+        self.meanwhile: Callable[[], None] = _nothing  # what others do while somebody sleeps
 
     def now(self) -> float:
         return self.time
@@ -189,8 +193,12 @@ class Host:
         self.context = Context(
             config, Paths(str(root)), self.engine, self.view, self.metadata, cluster.clock, random.Random(7)
         )
-        self.engine.ca_file = Path(self.context.swarm_dir) / "certificates" / "swarm-root-ca.crt"
+        self.engine.ca_file = self.place_of_ca()
         self.restart()
+
+    def place_of_ca(self) -> Path:
+        """Where the engine keeps the CA that it trusts."""
+        return Path(self.context.swarm_dir) / "certificates" / "swarm-root-ca.crt"
 
     def restart(self) -> None:
         """The agent's process ends and begins anew; the engine goes on."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections import deque
 from collections.abc import Callable
 from pathlib import Path
@@ -18,6 +17,7 @@ from bootstrap.agent.metadata import Machine
 from bootstrap.agent.reconcile import Reconciler
 from tests.agent.fake_swarm import Swarm
 from tests.agent.fakes import Cluster, Host
+from tests.agent.memory_files import MemoryFiles, MemoryPath
 from tests.agent.poor_view import PoorView
 from tests.agent.process import Process
 
@@ -25,6 +25,10 @@ ROUND = 1.5  # seconds between two ticks of the same agent
 INFINITY = float("inf")
 # Told of every call to an engine before it is made; what it gives back is called once the engine has done it.
 Witness = Callable[[Process, str, str, Any], "Callable[[], None] | None"]
+
+
+def _nobody(*_: Any) -> None:
+    """Nobody looks."""
 
 
 class LivingHost(Host):
@@ -42,6 +46,10 @@ class LivingHost(Host):
         self.clock, self.replies, self.off, self.booting = cluster.clock, deque[str](), False, False
         self.cluster, self.verbs, self.full_since = cluster, list[Process](), INFINITY
         super().__init__(cluster, machine, root)
+
+    def place_of_ca(self) -> Any:
+        """In memory, as all files of a living host."""
+        return MemoryPath(self.cluster.files, str(super().place_of_ca()))
 
     def restart(self) -> None:
         """The agent's process ends and begins anew; on a new host the boot comes first."""
@@ -65,9 +73,8 @@ class LivingHost(Host):
     def power_on(self) -> None:
         """The boot goes as far as it can; the engine starts behind it."""
         self.off, self.booting, self.engine.up, self.boots = False, True, False, self.boots + 1
-        boot_id = Path(self.context.paths.at("/proc/sys/kernel/random/boot_id"))
-        boot_id.parent.mkdir(parents=True, exist_ok=True)
-        boot_id.write_text(f"boot-{self.boots}")
+        boot_id = self.context.paths.at("/proc/sys/kernel/random/boot_id")
+        self.cluster.files.replace(boot_id, f"boot-{self.boots}")
         self.process = Process(self)
         self.process.start(lambda: boot.run(self.process.context))
         self._end_boot()
@@ -80,8 +87,8 @@ class LivingHost(Host):
 
     def lose_disk(self) -> None:
         """Everything that the machine remembered is gone. Only while it is off."""
-        shutil.rmtree(self.context.swarm_dir, ignore_errors=True)
-        shutil.rmtree(self.context.paths.state, ignore_errors=True)
+        self.cluster.files.rmtree(self.context.swarm_dir)
+        self.cluster.files.rmtree(self.context.paths.state)
 
     @property
     def disk(self) -> tuple[int, int]:
@@ -156,10 +163,24 @@ class LivingCluster(Cluster):
     hosts: dict[str, LivingHost]  # type: ignore[assignment]
 
     def __init__(self, root: Path, managers: int = 3, workers: int = 0) -> None:
-        self.witness: Witness = lambda *_: None
-        self._patch = pytest.MonkeyPatch()
-        self._patch.setattr(pulse, "disk", lambda path: self.hosts[Path(path).relative_to(root).parts[0]].disk)
+        self.witness: Witness = _nobody
+        self.files = MemoryFiles()
+        self._above = len(str(root)) + 1
+        self._stand_in()
         super().__init__(root, managers, workers)
+
+    def _stand_in(self) -> None:
+        """The agents' files and disks are this cluster's from now on."""
+        self._patch = pytest.MonkeyPatch()
+        self._patch.setattr(pulse, "disk", lambda path: self.hosts[path[self._above :].partition("/")[0]].disk)
+        self.files.install(self._patch)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {key: value for key, value in vars(self).items() if key != "_patch"}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        vars(self).update(state)
+        self._stand_in()
 
     def boot(self, role: str) -> LivingHost:
         """One more machine."""
@@ -187,6 +208,7 @@ class LivingCluster(Cluster):
     def healed(self, seconds: float) -> list[str]:
         """End all faults and give everybody so much time; the names of those that are no members after all."""
         self.store.down = False
+        self.world.late.clear()
         for host in self.hosts.values():
             host.heal()
         end = self.clock.now() + seconds

@@ -7,6 +7,7 @@ from hypothesis.stateful import initialize, precondition, rule
 
 from bootstrap.agent import control as rules
 from bootstrap.agent import members
+from bootstrap.agent.lease import TERM
 from tests.agent.living import INFINITY
 from tests.agent.machine import CALL, HOST, Machine
 from tests.agent.removal_judge import RemovalJudge
@@ -23,10 +24,7 @@ class Guard(Machine):
     @initialize(managers=st.integers(3, 5), workers=st.integers(0, 1))
     def formed(self, managers: int, workers: int) -> None:
         """Everybody is in, and the leader is in office for long enough to act."""
-        self.begin(managers, workers)
-        assert not self.cluster.healed(FORMING)
-        for _ in range(14):
-            self.cluster.round()
+        self.begin_formed(managers, workers, FORMING, 14)
         self.judge = RemovalJudge(self.cluster)
         self.cluster.witness = self.judge.witness
 
@@ -66,9 +64,28 @@ class Guard(Machine):
         """One host is cut off for some rounds and back again."""
         engine = self.host(number).engine
         engine.linked = not engine.linked
-        for _ in range(rounds):
-            self.cluster.round()
+        self.calm(rounds)
         engine.linked = not engine.linked
+
+    @rule(number=HOST, away=st.integers(12, 16), late=st.integers(1, 4))
+    def come_back(self, number: int, away: int, late: int) -> None:
+        """One host is cut off for about as long as makes it dead, and swarm is slow to show that it is back."""
+        engine = self.host(number).engine
+        engine.linked = False
+        self.calm(away)
+        engine.linked = True
+        self.cluster.world.late.add(engine.node_id)
+        self.calm(late)
+        self.cluster.world.late.discard(engine.node_id)
+
+    @rule(number=HOST, leaver=HOST, calls=CALL)
+    def overtaken(self, number: int, leaver: int, calls: int) -> None:
+        """A removal is frozen for longer than its lease lasts; the others go on, then it wakes up."""
+        self.remove(number, leaver, calls)
+        self.calm(4)
+        self.cluster.clock.sleep(TERM)
+        self.calm(4)
+        self.go_on(number, killed=False)
 
     @rule(number=HOST)
     def fill(self, number: int) -> None:

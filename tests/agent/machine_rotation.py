@@ -22,8 +22,7 @@ class Rotation(Machine):
     @initialize(managers=st.integers(1, 3))
     def formed(self, managers: int) -> None:
         """Everybody is in, nothing was rotated yet."""
-        self.begin(managers, 0)
-        assert not self.cluster.healed(FORMING)
+        self.begin_formed(managers, 0, FORMING)
 
     def ends_well(self) -> None:
         """Published becomes live, and whoever booted meanwhile joined."""

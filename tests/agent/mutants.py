@@ -13,8 +13,10 @@ from bootstrap.agent.errors import Refused
 from bootstrap.agent.health import History
 from bootstrap.agent.local import Local, fingerprint, root_digest
 from bootstrap.agent.membership import Membership, Sight
+from bootstrap.agent.pulse import Pulses
 from bootstrap.agent.reconcile import Reconciler
 from bootstrap.agent.store import Control, StaleWrite, StoreUnavailable
+from bootstrap.agent.watch import Watch
 from tests.agent.oracle import AFTER
 
 AFTER_RELEASE = {**AFTER, "CLAIMED": {*AFTER["CLAIMED"], "EMPTY"}}  # what the judge allows `release_others_lock`
@@ -193,6 +195,12 @@ def no_majority(patch: pytest.MonkeyPatch) -> None:
 def no_window(patch: pytest.MonkeyPatch) -> None:
     """The guard believes the last sample, and no window of them."""
     patch.setattr(History, "stable", lambda self, now: self._samples[-1][1] if self._samples else frozenset())
+
+
+def no_life(patch: pytest.MonkeyPatch) -> None:
+    """The upkeep believes what swarm shows of a manager that is coming back."""
+    patch.setattr(Watch, "shows_life", lambda self, node: False)
+    patch.setattr(Pulses, "has_leader", lambda *_: False)
 
 
 def no_difference(patch: pytest.MonkeyPatch) -> None:

@@ -30,7 +30,8 @@ class Process:
         self.result: Any = None
         self._stop: tuple[int, str] | None = None
         self._thread: threading.Thread | None = None
-        self._mine, self._theirs = threading.Semaphore(0), threading.Semaphore(0)
+        self._mine: threading.Semaphore
+        self._theirs: threading.Semaphore
         engine, store, cloud = _Engine(self), _Door(self, host.view), _Door(self, host.metadata)
         doors: dict[str, Any] = {"engine": engine, "store": store, "metadata": cloud, "clock": _Clock(self)}
         self.context: Context = host.context._replace(**doors)
@@ -54,6 +55,7 @@ class Process:
 
     def start(self, work: Callable[[], Any], hold_after: int | None = None) -> None:
         """Begin some work that is held after so many half calls, and whenever it sleeps."""
+        self._mine, self._theirs = threading.Semaphore(0), threading.Semaphore(0)
         self._thread = threading.Thread(target=self._body, args=(work,), daemon=True)
         self._stop = None if hold_after is None else (hold_after, HOLD)
         self._thread.start()
@@ -158,5 +160,7 @@ class _Door:
         self._process, self._real = process, real
 
     def __getattr__(self, name: str) -> Any:
+        if name.startswith("_"):
+            raise AttributeError(name)
         real, call = getattr(self._real, name), self._process.call
         return lambda *args, **kwargs: call(lambda: real(*args, **kwargs))

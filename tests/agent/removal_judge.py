@@ -16,6 +16,7 @@ from tests.agent.process import Process
 
 WINDOW = 8.0  # seconds of samples without a lapse that make a manager stable, a little less than the agents ask for
 DEAD = 16.0  # likewise, for which a manager must have been away before it is taken out for it
+FRESH = 3.0  # seconds in which a word that a manager's agent said is surely known
 HEARD = 12.0  # seconds after which a full disk is known to everybody
 
 
@@ -32,6 +33,7 @@ class RemovalJudge:
     def __init__(self, cluster: LivingCluster) -> None:
         self._cluster = cluster
         self._looks: dict[Process, deque[Look]] = {}
+        self._words: dict[str, tuple[int, float]] = {}  # instance -> the number of its last word, and since when
         self.demoted: dict[str, Process] = {}  # seats that are being given up, and for whom
 
     def witness(self, process: Process, method: str, path: str, body: Any) -> Callable[[], None] | None:
@@ -51,9 +53,25 @@ class RemovalJudge:
 
     def _look(self, process: Process, swarm: Swarm) -> None:
         now, members = self._cluster.clock.now(), frozenset(swarm.raft)
-        unwell = frozenset(one for one in members if not self._cluster.world.alive(swarm, one) or self._full(one, now))
+        self._listen(now)
+        unwell = frozenset(one for one in members if not self._is_well(swarm, one, now) or self._full(one, now))
         looks = self._looks.setdefault(process, deque(maxlen=100))
         looks.append(Look(now, members, unwell, int(self._cluster.control["managers_target"])))
+
+    def _listen(self, now: float) -> None:
+        for instance, facts in self._cluster.store.health.items():
+            if self._words.get(instance, (0, 0.0))[0] != facts["n"]:
+                self._words[instance] = (facts["n"], now)
+
+    def _is_well(self, swarm: Swarm, node_id: str, now: float) -> bool:
+        """Whether it is alive as far as anybody can know: swarm shows it, or its agent said so just now."""
+        world = self._cluster.world
+        if not world.alive(swarm, node_id) or node_id not in world.late:
+            return world.alive(swarm, node_id)
+        engine = world.engine_of(node_id)
+        instance = engine.instance if engine else ""
+        led = self._cluster.store.health.get(instance, {}).get("led")
+        return bool(led == node_id) and now - self._words[instance][1] <= FRESH
 
     def _full(self, node_id: str, now: float) -> bool:
         engine = self._cluster.world.engine_of(node_id)
@@ -75,6 +93,8 @@ class RemovalJudge:
 
         def done() -> None:
             self.demoted[node_id] = process
+            lease = self._cluster.control["change"] or {}
+            assert lease.get("node_id") == node_id, f"{name}: no lease covers it any more"
 
         return done
 

@@ -15,7 +15,7 @@ from tests.agent.machine import Machine
 
 pytestmark = pytest.mark.timeout(1200)
 
-EXAMPLES = {"election": 1000, "rotation": 1000, "guard": 250}
+EXAMPLES = {"election": 1000, "rotation": 1000, "guard": 1000}
 
 # mutant -> the machine that sees it, what it says, and a seed with which it says so soon
 CAUGHT = [
@@ -31,6 +31,7 @@ CAUGHT = [
     ("no_majority", "guard", "no healthy majority|lose the quorum", 1),
     ("no_window", "guard", "healthy|not well", 1),
     ("no_difference", "guard", "the upkeep removes a live manager", 1),
+    ("no_life", "guard", "the upkeep removes a live manager", 1),
 ]
 
 

@@ -152,7 +152,7 @@ def test_a_word_says_all_that_the_guard_needs(formed: Cluster) -> None:
     before = formed.store.health["i-02"]["n"]
     formed.run(3)
     facts = formed.store.health["i-02"]
-    assert set(facts) == {"n", "disk_free", "disk_total", "raft_restarts", "serves", "engine"}
+    assert set(facts) == {"n", "disk_free", "disk_total", "raft_restarts", "serves", "led", "engine"}
     assert facts["n"] > before
 
 

@@ -68,6 +68,13 @@ def test_all_doors_shut(cluster: Cluster) -> None:
     assert len(document["problems"]) == 3
 
 
+def test_an_engine_that_does_not_answer_is_not_explained(cluster: Cluster) -> None:
+    """As during an election: that its swarm is in error, say, would be a guess."""
+    host = cluster.hosts["i-01"]
+    host.engine.up = False
+    assert [one["code"] for one in report(host.context, "abc")["problems"]] == ["engine_down"]
+
+
 def test_local_asks_nobody_else(cluster: Cluster) -> None:
     """With --local neither store nor managers are asked."""
     cluster.store.down = True

@@ -27,6 +27,8 @@ class DirectoryStore:
     is a file `audit/<time>-<id>.json`, of which the newest `KEPT` stay. `health/<instance>.json` alone is replaced.
     """
 
+    near = True  # on this machine: a look costs next to nothing
+
     def __init__(self, path: str) -> None:
         self._path = path
 
