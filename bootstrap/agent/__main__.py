@@ -10,7 +10,7 @@ from typing import Any, Callable
 from .context import Context, alone, open_context
 from .errors import HEALS, AgentError, explain, log
 
-_STATUS_DEADLINE = 5.0  # seconds for one call to the engine
+_STATUS_DEADLINE = 2.0  # seconds for one call to the engine: in an election it says nothing for half a minute
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -12,16 +12,26 @@ from pathlib import Path
 _AGENT = Path(__file__).resolve().parent.parent / "agent"
 _EPOCH = (1980, 1, 1, 0, 0, 0)  # the earliest time a zip can hold
 _STUB = '"""The agent\'s part of the package."""\n'
-_MAIN = """from bootstrap.agent.__main__ import main
+_MAIN = """import bootstrap.agent
+from bootstrap.agent.unpack import unpack
 
-raise SystemExit(main(version="{version}"))
+version, names = {version!r}, {names!r}.split()
+folder = unpack(version, names, __loader__.get_data)
+if folder:  # looked at first; the archive serves what is not there
+    bootstrap.agent.__path__.insert(0, folder + "/bootstrap/agent")
+
+from bootstrap.agent.__main__ import main
+
+raise SystemExit(main(version=version))
 """
 
 
 @cache
 def agent_zipapp() -> bytes:
     """The bytes of `agent.pyz`: run it with `python3 -I agent.pyz VERB`. Deterministic."""
-    entries = {"__main__.py": _MAIN.format(version=agent_hash()), "bootstrap/__init__.py": _STUB, **_sources()}
+    sources = _sources()
+    main = _MAIN.format(version=agent_hash(), names=" ".join(sorted(sources)))
+    entries = {"__main__.py": main, "bootstrap/__init__.py": _STUB, **sources}
     target = io.BytesIO()
     with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as archive:
         for name, text in sorted(entries.items()):

@@ -26,6 +26,14 @@ add() {
   done
 }
 
+settings() { # what bootstrap-boot writes, which the engine's start waits for
+  [ ! -e "$MACHINE/active/bootstrap-boot.service" ] || return 0
+  mkdir -p "$BOOTSTRAP_ROOT/etc/docker"
+  cp "$BOOTSTRAP_ROOT/etc/bootstrap/agent.json" "$BOOTSTRAP_ROOT/etc/docker/daemon.json"
+  printf engine >"$BOOTSTRAP_ROOT/run/bootstrap/progress"
+  : >"$MACHINE/active/bootstrap-boot.service"
+}
+
 case "$name $*" in
   *"dockerd --version") cat "$MACHINE/engine" ;;
   "apt-get "*" install "*) packages "$@" | add ;;
@@ -46,13 +54,12 @@ case "$name $*" in
   "getent passwd 0") echo root:x:0:0:root:/root:/bin/bash ;;
   "systemctl is-enabled --quiet "*) [ -e "$MACHINE/enabled/$3" ] ;;
   "systemctl is-active --quiet "*) [ -e "$MACHINE/active/$3" ] ;;
-  "systemctl enable --quiet "*) [ "$3" != --no-reload ] || shift && : >"$MACHINE/enabled/$3" ;;
-  "systemctl start bootstrap-boot.service")
-    [ ! -e "$MACHINE/active/$2" ] || exit 0
-    mkdir -p "$BOOTSTRAP_ROOT/etc/docker"
-    cp "$BOOTSTRAP_ROOT/etc/bootstrap/agent.json" "$BOOTSTRAP_ROOT/etc/docker/daemon.json"
-    : >"$MACHINE/active/bootstrap-boot.service"
+  "systemctl enable --quiet --no-reload "*)
+    [ -z "${SYSTEMCTL_SKIP_SYSV-}" ] || echo skipped >>"$MACHINE/sysv"
+    shift 3 && for unit in "$@"; do : >"$MACHINE/enabled/$unit"; done
     ;;
+  "systemctl start bootstrap-boot.service") settings ;;
+  "systemctl start docker.service" | "systemctl restart docker.service") settings && : >"$MACHINE/active/$2" ;;
   "systemctl "*" --no-block "*) : >"$MACHINE/active/$3" ;;
   "systemctl start "* | "systemctl restart "*) : >"$MACHINE/active/$2" ;;
 esac

@@ -26,9 +26,10 @@ def machine(tmp_path: Path) -> Machine:
     return Machine(tmp_path)
 
 
-def cut_at(machine: Machine, unit: str, shell: str = "sh") -> None:
-    """The script runs and the power fails when it starts that unit."""
-    machine.run(SCRIPT.replace(f"  begin {unit}\n", "  kill -9 $$\n"), shell)
+def cut_at(machine: Machine, step: str, shell: str = "sh") -> None:
+    """The script runs and the power fails when that step of `main` comes."""
+    assert SCRIPT.count(f"  {step}\n") == 1
+    machine.run(SCRIPT.replace(f"  {step}\n", "  kill -9 $$\n"), shell)
 
 
 def boot(machine: Machine, shell: str = "sh") -> str:
@@ -40,10 +41,12 @@ def boot(machine: Machine, shell: str = "sh") -> str:
 
 
 @pytest.mark.parametrize("shell", SHELLS)
-@pytest.mark.parametrize("unit", ["bootstrap-boot.service", "docker-swarm-join.service", "bootstrap-agent.service"])
-def test_a_script_that_was_cut_off_is_kept_whole(machine: Machine, unit: str, shell: str) -> None:
+@pytest.mark.parametrize(
+    "step", ["before_engine", "bring_up_engine", "begin docker-swarm-join.service", "begin bootstrap-agent.service"]
+)
+def test_a_script_that_was_cut_off_is_kept_whole(machine: Machine, step: str, shell: str) -> None:
     """Byte for byte and for root alone, and the unit that runs it is enabled."""
-    cut_at(machine, unit, shell)
+    cut_at(machine, step, shell)
 
     assert machine.file(COPY).read_bytes() == (machine.path / "script").read_bytes()
     assert machine.file(COPY).stat().st_mode & 0o777 == 0o700
@@ -54,7 +57,7 @@ def test_a_script_that_was_cut_off_is_kept_whole(machine: Machine, unit: str, sh
 @pytest.mark.parametrize("shell", SHELLS)
 def test_the_copy_does_the_rest_and_goes(machine: Machine, shell: str) -> None:
     """All is as after a first boot that nothing disturbed."""
-    cut_at(machine, "bootstrap-boot.service")
+    cut_at(machine, "before_engine")
     machine.file(COPY).write_text(SCRIPT)  # the power came back: nothing kills it any more
 
     boot(machine, shell)
@@ -112,10 +115,10 @@ def test_a_prepared_machine_keeps_nothing(machine: Machine) -> None:
 
 def test_a_newer_script_takes_the_place_of_the_copy(machine: Machine) -> None:
     """An operator pushes again, and the power fails again."""
-    cut_at(machine, "bootstrap-boot.service")
-    cut_at(machine, "docker-swarm-join.service")
+    cut_at(machine, "before_engine")
+    cut_at(machine, "begin docker-swarm-join.service")
 
-    assert "  begin bootstrap-boot.service\n" in machine.file(COPY).read_text()
+    assert "  before_engine\n" in machine.file(COPY).read_text()
 
 
 def test_a_script_that_failed_is_tried_again_at_the_next_boot(machine: Machine) -> None:
@@ -145,7 +148,7 @@ def test_a_script_from_a_pipe_works_and_says_what_it_cannot_do(machine: Machine,
 
 def test_a_script_is_kept_under_whatever_name_it_came(machine: Machine) -> None:
     """Pushed over SSH into the folder one is in, `sh ./-n` or `sh node.sh`."""
-    (machine.path / "cwd/-n x").write_text(SCRIPT.replace("  begin bootstrap-boot.service\n", "  kill -9 $$\n"))
+    (machine.path / "cwd/-n x").write_text(SCRIPT.replace("  before_engine\n", "  kill -9 $$\n"))
 
     machine.start("sh", "./-n x")
 

@@ -49,12 +49,11 @@ def test_a_first_boot_puts_everything_where_it_belongs(machine: Machine, shell: 
 
 
 def test_units_start_in_their_order_and_nothing_waits_for_the_join(machine: Machine) -> None:
-    """The engine's settings are written before the engine starts; the join may take for ever."""
+    """The engine's start begins what writes its settings, which therefore runs once; the join may take for ever."""
     machine.run(script("local", pool("worker", "image")))
 
     starts = [call.removeprefix("systemctl ") for call in machine.called("systemctl start", "systemctl restart")]
     assert starts == [
-        "start bootstrap-boot.service",
         "start docker.service",
         "start --no-block docker-swarm-join.service",
         "restart --no-block bootstrap-agent.service",
@@ -115,6 +114,29 @@ def test_an_engine_that_runs_is_restarted_once_for_its_settings(tmp_path: Path) 
     made.run(script("local", pool("worker", "image")))
 
     assert made.called("systemctl restart docker") == []
+
+
+@pytest.mark.parametrize(("packages", "running"), [("distro", False), ("image", True)])
+def test_the_settings_are_there_before_an_engine_that_starts_by_itself(
+    tmp_path: Path, packages: str, running: bool
+) -> None:
+    """A package starts its engine when it is installed, and one that runs asks for nothing: both find their settings."""
+    made = Machine(tmp_path, engine="26.1.5" if running else None, running=running)
+
+    made.run(script("local", pool("worker", packages)))
+
+    boot = made.calls.index("systemctl start bootstrap-boot.service")
+    installs = [number for number, call in enumerate(made.calls) if " install " in call]
+    assert boot < min([*installs, len(made.calls)])
+    assert made.called("systemctl start bootstrap-boot") == ["systemctl start bootstrap-boot.service"]
+
+
+def test_units_are_enabled_without_their_init_scripts_and_reloaded_once(machine: Machine) -> None:
+    """Each reload of systemd costs a tenth of a second, and so does each init script that is enabled too."""
+    machine.run(script("local", pool("manager", "image")))
+
+    assert machine.called("systemctl daemon-reload") == ["systemctl daemon-reload"]
+    assert (machine.path / "sysv").read_text() == "skipped\n" * 2
 
 
 def test_the_proxies_reach_the_package_tool(tmp_path: Path) -> None:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+import sys
 from dataclasses import replace
 
 import pytest
 
 from bootstrap.errors import BootstrapError
 from bootstrap.model.cluster import Docker, Hook, Hooks, OperatingSystem, Packages, Proxy
-from bootstrap.userdata import check_size, render, sizes, template_hash
+from bootstrap.userdata import check_size, render, settings_hash, sizes, template_hash
 from bootstrap.userdata.render import TESTED_ENGINE, agent_config
 from bootstrap.userdata.values import as_json
 from tests.userdata.cases import TARGETS, cluster, full, pool, renderings, script
@@ -57,6 +58,26 @@ def test_other_settings_of_the_engine_make_no_machine_outdated(source: str) -> N
     assert len(set(scripts)) == 3
     assert len({template_hash(one) for one in scripts}) == 1
     assert template_hash(rendered({}).replace('"x": 1', '"x": 2')) != template_hash(rendered({}))
+
+
+def test_the_settings_alone_make_another_template(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the inventory says is in the hash, whichever version of this program asks; the engine's settings too."""
+    made = pool("worker", "docker-ce")
+    pools = [
+        made,
+        replace(made, docker=replace(made.docker, daemon={"debug": True})),
+        replace(made, docker=replace(made.docker, version="28.0.0")),
+        replace(made, hooks=Hooks(pre_join=(Hook("a", "true"),))),
+        replace(made, os=OperatingSystem(packages=("nfs-common",))),
+    ]
+
+    def hashes() -> list[str]:
+        return [settings_hash(cluster("gcp", one), one, TARGETS["gcp"]) for one in pools]
+
+    before = hashes()
+    assert len(set(before)) == len(pools)
+    monkeypatch.setattr(sys.modules[render.__module__], "TESTED_ENGINE", "99.0.0")
+    assert hashes() == before
 
 
 @pytest.mark.parametrize("carry", [True, False])

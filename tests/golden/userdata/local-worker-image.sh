@@ -21,18 +21,25 @@ die() {
 }
 
 # put MODE PATH [TEXT]: the file holds exactly TEXT, or else what stands on stdin; it is written only if it differs.
-# The dot keeps the newlines at the end, which $( ) would drop.
+# The dot keeps the newlines at the end, which $( ) would drop. Each program here costs a boot time.
 put() {
-  if [ $# -eq 3 ]; then text=$3.; else text=$(cat && echo .); fi
-  if [ ! -f "$root$2" ] || [ "$(cat "$root$2" && echo .)" != "$text" ]; then
-    ensure_folder "${2%/*}"
-    printf %s "${text%.}" >"$root$2.new"
-    chmod "$1" "$root$2.new"
+  text=${3-}
+  [ $# -eq 3 ] || while IFS= read -r line || [ -n "$line" ]; do
+    text="$text$line
+"
+  done
+  if [ ! -f "$root$2" ] || [ "$(cat "$root$2" && echo .)" != "$text." ]; then
+    [ -d "$root${2%/*}" ] || ensure_folder "${2%/*}"
+    [ "$1" != 0644 ] || umask 022
+    printf %s "$text" >"$root$2.new"
+    umask 077
+    [ "$1" != 0700 ] || chmod 0700 "$root$2.new"
     mv -f "$root$2.new" "$root$2"
     changed="$changed $2"
     log "wrote $2"
+  else
+    chmod "$1" "$root$2"
   fi
-  chmod "$1" "$root$2"
 }
 
 # ensure_folder PATH: exists and is as open as the system's own.
@@ -40,12 +47,9 @@ ensure_folder() {
   (umask 022 && mkdir -p "$root$1")
 }
 
-# tell_progress WORD: how far this boot is, for those who look from outside. A node that joins or has joined stays so.
+# tell_progress: that this boot has begun, for those who look from outside; the agent tells the rest.
 tell_progress() {
-  case $(cat "$root/run/bootstrap/progress" 2>/dev/null || :) in
-    joining* | joined*) ;;
-    *) put 0644 /run/bootstrap/progress "$1" ;;
-  esac
+  [ -e "$root/run/bootstrap/progress" ] || put 0644 /run/bootstrap/progress boot
 }
 
 # Two runs may meet: a cloud's start-up script, user-data, and an operator's push. The second waits and finds all done.
@@ -65,6 +69,10 @@ know_system() {
     *" rhel "* | *" fedora "* | *" centos "* | *" amzn "*) tools=dnf ;;
     *) die "$ID is neither of Debian's nor of Red Hat's family" ;;
   esac
+}
+
+ended_before() {
+  [ -e "$root/var/lib/bootstrap/prepared" ]
 }
 
 finished() {
@@ -93,7 +101,7 @@ RemainAfterExit=yes
 [Install]
 WantedBy=multi-user.target
 END_OF_UNIT
-  [ ! -e "$root/var/lib/bootstrap/prepared" ] || return 0
+  ! ended_before || return 0
   if [ ! -f "$0" ] || [ "$(tail -n 1 "$0")" != 'main "$@"' ]; then
     log "warning: this script was not started from its file: if the power fails before the end, push it again"
     return 0
@@ -105,9 +113,11 @@ END_OF_UNIT
   sync "$copy.new" # an empty copy would do nothing, and say that all is well
   mv -f "$copy.new" "$copy"
   systemctl enable --quiet --no-reload bootstrap-prepare.service
+  set --
   for folder in "${copy%/*}" "$root/etc/systemd/system" "$root/etc/systemd/system"/*.wants; do
-    [ ! -d "$folder" ] || sync "$folder"
+    [ ! -d "$folder" ] || set -- "$@" "$folder"
   done
+  sync "$@"
 }
 
 # patiently COMMAND...: tried again for five minutes while the network or another package tool is in the way. A wrong
@@ -175,7 +185,7 @@ system_packages() {
   set --
   command -v python3 >/dev/null || set -- "$@" python3
   add_packages "$@"
-  python3 -c 'import sys; sys.exit(sys.version_info < (3, 9))' || die "the agent needs Python 3.9 or newer"
+  python3 -I -S -c 'import sys; sys.exit(sys.version_info < (3, 9))' || die "the agent needs Python 3.9 or newer"
 }
 
 # The user's own scripts. Those for pre-docker run here, once for each text; the agent runs the others.
@@ -234,7 +244,8 @@ agent() {
 }
 
 checksum_of() {
-  sum=$(sha256sum "$root$1" 2>/dev/null) || return 0
+  [ -e "$root$1" ] || return 0
+  sum=$(sha256sum "$root$1")
   echo "${sum%% *}"
 }
 
@@ -265,7 +276,6 @@ END_OF_UNIT
 [Unit]
 Description=docker swarm join, over the Engine API
 Requires=docker.service
-Wants=bootstrap-boot.service
 After=docker.service bootstrap-boot.service
 StartLimitIntervalSec=0
 
@@ -314,16 +324,18 @@ END_OF_UNIT
 }
 
 # at_every_boot UNIT...: enabled. A reload of systemd takes a tenth of a second of a core: it is done once, after all.
+# The init script beside Docker's unit would cost two more.
 at_every_boot() {
   for unit in "$@"; do
-    systemctl is-enabled --quiet "$unit" 2>/dev/null || systemctl enable --quiet --no-reload "$unit"
+    shift
+    if ! ended_before || ! systemctl is-enabled --quiet "$unit" 2>/dev/null; then set -- "$@" "$unit"; fi
   done
+  [ $# -eq 0 ] || SYSTEMCTL_SKIP_SYSV=1 systemctl enable --quiet --no-reload "$@"
 }
 
-# begin UNIT: enabled and started. The unit of the join ends when the node has joined, which may take until a manager is
-# there, so nothing waits for it: cloud-init must end. A new agent takes the place of a running one.
+# begin UNIT: started. The unit of the join ends when the node has joined, which may take until a manager is there, so
+# nothing waits for it: cloud-init must end. A new agent takes the place of a running one.
 begin() {
-  at_every_boot "$1"
   case $1$changed in
     docker-swarm-join.service* | bootstrap-rotate.timer*) systemctl start --no-block "$1" ;;
     bootstrap-agent.service*/agent.* | bootstrap-agent.service*/bootstrap-agent.service*)
@@ -338,8 +350,6 @@ begin() {
 engine() {
   command -v dockerd >/dev/null || add_engine
   command -v dockerd >/dev/null || die "no dockerd after the installation: this system's packages have no Docker engine"
-  have=$(dockerd --version)
-  log "the engine is $have"
 }
 
 add_engine() {
@@ -356,28 +366,33 @@ config_of_engine() {
   cat "$root/etc/docker/daemon.json" "$root/etc/systemd/system/docker.service.d"/*.conf 2>/dev/null | sha256sum
 }
 
+# An engine that starts begins bootstrap-boot. One that runs did not, and one that is to be installed starts by itself.
+before_engine() {
+  if [ -n "$started_with" ] || ! command -v dockerd >/dev/null; then begin bootstrap-boot.service; fi
+}
+
 # Only on its first boot a machine's engine is started anew for new settings: afterwards it carries the swarm's tasks.
 bring_up_engine() {
   if [ -n "$started_with" ] && [ "$started_with" != "$(config_of_engine)" ] &&
-    [ ! -e "$root/var/lib/bootstrap/prepared" ]; then
+    ! ended_before; then
     log "the engine was started without these settings: once more"
     systemctl restart docker.service || die "the engine failed, see: journalctl -u docker"
   fi
+  at_every_boot docker.service
   begin docker.service
 }
 
 main() {
   one_at_a_time
   keep_script
-  tell_progress boot
+  tell_progress
   remember_engine
   know_system
   system_packages
   hooks_in_place
   agent
   units
-  begin bootstrap-boot.service
-  tell_progress engine
+  before_engine
   engine
   bring_up_engine
   begin docker-swarm-join.service
