@@ -18,10 +18,11 @@ from bootstrap.lab.state import folder, group, init_of, init_pid, ready, running
 
 __all__ = [
     "Bind", "boot", "create", "destroy", "discard", "folder", "group", "init_pid", "kill", "new_instance", "off",
-    "ready", "running", "stands", "wipe",
+    "ready", "running", "stands", "templated", "wipe",
 ]  # fmt: skip
 
 UNPLUG = 2.0  # seconds for a power supply to end after its host; a moment is enough
+IMAGE = "image"  # in a host's folder: where the image is on which its disk stands
 DISK = ("upper", "work", "docker", "containerd", "settings")
 
 
@@ -30,14 +31,19 @@ def new_instance() -> str:
     return f"i-{secrets.token_hex(9)[:17]}"
 
 
-def create(record: HostRecord) -> None:
-    """Write its record and make its empty disk; it is off. Called again, it finishes what is half made."""
+def create(record: HostRecord) -> HostRecord:
+    """Write its record and make its empty disk; it is off. Called again, it finishes what is half made.
+
+    A new disk goes with what its group has for a new host; the record is returned as it was written.
+    """
     cluster = paths.cluster_dir(record.cluster)
     fabric = records.load_fabric(cluster)
     if fabric is None:
         raise BootstrapError("the cluster has no network yet", where=record.cluster, code="no_fabric")
-    records.save_host(cluster, record)
     home = folder(record)
+    if not (home / IMAGE).exists():  # the last of its files: without it the host never booted
+        record = templated(record)
+    records.save_host(cluster, record)
     home.chmod(0o711)
     for name in ("root", "settings"):
         (home / name).mkdir(exist_ok=True)
@@ -48,13 +54,24 @@ def create(record: HostRecord) -> None:
     _settle(home / "settings", record, fabric.gateway)
     reach("host.settled")
     if not stands(record):
-        records.write_text(home / "image", str(image.ensure(record.image, _silent)))
+        records.write_text(home / IMAGE, str(image.ensure(record.image, _silent)))
+    return record
+
+
+def templated(record: HostRecord) -> HostRecord:
+    """Put the user-data of its group into its folder, and say so in the record; without a group it keeps its own."""
+    given = records.load_group(paths.cluster_dir(record.cluster), record.group)
+    if given is None or not given.user_data:
+        return record
+    records.write_text(folder(record) / "user-data", given.user_data)
+    reach("host.user_data")
+    return replace(record, template=given.template)
 
 
 def stands(record: HostRecord) -> bool:
     """Whether its disk has its image: the one it was made from, also when a newer program has another recipe."""
     try:
-        return Path((folder(record) / "image").read_text()).is_dir()
+        return Path((folder(record) / IMAGE).read_text()).is_dir()
     except FileNotFoundError:
         return False
 
@@ -83,10 +100,10 @@ def wipe(record: HostRecord) -> HostRecord:
         disk.remove(folder(record))
         for name in DISK:
             records.remove(folder(record) / name)
-        (folder(record) / "image").unlink(missing_ok=True)  # a new disk stands on today's
-        fresh = replace(record, instance=new_instance(), disk=record.disk or disk.size(None), created=records.now())
-        create(fresh)
-    return fresh
+        (folder(record) / IMAGE).unlink(missing_ok=True)  # a new disk stands on today's
+        return create(
+            replace(record, instance=new_instance(), disk=record.disk or disk.size(None), created=records.now())
+        )
 
 
 def destroy(record: HostRecord) -> None:

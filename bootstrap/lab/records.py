@@ -9,13 +9,13 @@ import json
 import os
 import shutil
 import tempfile
-from dataclasses import MISSING, asdict, dataclass, fields
+from dataclasses import MISSING, asdict, dataclass, field, fields
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
 from bootstrap.checkpoint import reach
-from bootstrap.errors import DISK_FAULTS, BootstrapError, unwritable
+from bootstrap.errors import BootstrapError, outside
 from bootstrap.lab.paths import RECORD
 
 
@@ -35,7 +35,9 @@ class FabricRecord:
 class GroupRecord:
     """A group of hosts that are alike, as an Auto Scaling group is. `zone` is "" where it spans all zones.
 
-    `holes` are slots below the last one that have no host: what was taken out of the middle leaves one.
+    `holes` are slots below the last one that have no host: what was taken out of the middle leaves one. `user_data`
+    is what a host that it starts anew boots with, and `template` that host's; `settings` is a digest of what the
+    inventory said when it was written. They stand in one file, so that no crash can part them.
     """
 
     name: str
@@ -44,6 +46,9 @@ class GroupRecord:
     zone: str
     size: int
     holes: tuple[int, ...] = ()
+    settings: str = ""
+    template: str = ""
+    user_data: str = field(default="", repr=False)
 
     @property
     def slots(self) -> tuple[int, ...]:
@@ -56,7 +61,8 @@ class GroupRecord:
 class HostRecord:
     """One host. `slot` counts from 1 in its group; `memory` and `disk` are in bytes; `created` is UTC, ISO 8601.
 
-    `disk` is 0 where its files lie in a folder of this machine, as those of older hosts do.
+    `disk` is 0 where its files lie in a folder of this machine, as those of older hosts do. `template` is that of the
+    user-data that it was made with, "" until it has one.
     """
 
     instance: str
@@ -102,6 +108,11 @@ def load_groups(folder: Path) -> list[GroupRecord]:
     return [one for one in found if one is not None]
 
 
+def load_group(folder: Path, name: str) -> GroupRecord | None:
+    """One group's record, or None when there is no such group."""
+    return _load(GroupRecord, folder / "groups" / f"{name}.json")
+
+
 def save_group(folder: Path, record: GroupRecord) -> None:
     """Write one group's record."""
     write(folder / "groups" / f"{record.name}.json", asdict(record))
@@ -134,13 +145,13 @@ def write(path: Path, content: object) -> None:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Put `text` there, whole or not at all; the folder is made. BootstrapError where the disk takes no more."""
+    """Put `text` there, whole or not at all; the folder is made. BootstrapError where the disk takes no more, or may not be written."""
     try:
         _put(path, text)
     except OSError as error:
-        if error.errno in DISK_FAULTS:
-            error.filename = str(path)  # the staged file's name would say nothing to a person
-            raise unwritable(error) from error
+        error.filename = str(path)  # the staged file's name would say nothing to a person
+        if (known := outside(error)) is not None:
+            raise known from error
         raise
 
 

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any, ClassVar, Self
 
 from bootstrap.errors import BootstrapError
 from bootstrap.model.cluster import Cluster
-from bootstrap.model.resource import Disruption, Resource
+from bootstrap.model.resource import Disruption, Outdated, Resource
 from bootstrap.providers.base import Instance, Provider
 from bootstrap.remote.agent import Agent
 from bootstrap.swarm.view import View, observe
@@ -77,20 +77,16 @@ def changed_settings(
 ) -> tuple[list[NodeSettings], list[NodeSettings]]:
     """(wanted, found) of the nodes whose engines run with other settings than the file's: workers first, the leader last.
 
-    A node that is not ready, or whose engine was started by an older agent and does not say, waits for another `up`.
+    A node that is off or not ready, or whose engine was started by an older agent and does not say, waits for another
+    `up`.
     """
-    known = {one.id: one for one in instances if one.hostname not in leaving}
-    able = [one for one in view.nodes if one["instance"] in known and one["state"] == "ready" and one.get("daemon")]
-    able.sort(key=lambda one: (one["role"] == "manager", bool(one["leader"]), one["hostname"], one["id"]))
     behind = tuple(f"network/{one.name}" for one in cluster.networks) + tuple(
         f"stack/{one.name}" for one in cluster.stacks
     )
     wanted: list[NodeSettings] = []
     found: list[NodeSettings] = []
-    for node in able:
-        machine = known[node["instance"]]
-        want, have = _wish(cluster, machine), settings_of(node)
-        if want is None or want == have or machine.hostname in {one.name for one in wanted}:
+    for machine, node, want in _differing(cluster, view, instances, leaving):
+        if machine.hostname in {one.name for one in wanted}:
             continue
         made = NodeSettings(
             machine.hostname,
@@ -102,8 +98,30 @@ def changed_settings(
             depends=(*behind, *(one.key for one in wanted[-1:])),
         )
         wanted.append(made)
-        found.append(replace(made, daemon=have))
+        found.append(replace(made, daemon=settings_of(node)))
     return wanted, found
+
+
+def outdated_settings(cluster: Cluster, view: View, instances: Sequence[Instance]) -> list[Outdated]:
+    """The same for people who only look: whose engine runs with other settings than the file's."""
+    why = "its engine runs with other settings than the inventory says; `bootstrap up` changes them"
+    names = {machine.hostname for machine, _, _ in _differing(cluster, view, instances, ())}
+    return [Outdated(name, why) for name in sorted(names)]
+
+
+def _differing(
+    cluster: Cluster, view: View, instances: Sequence[Instance], leaving: Collection[str]
+) -> Iterator[tuple[Instance, Mapping[str, Any], dict[str, Any]]]:
+    """(machine, its node, what the file wants) in the order in which they are to be changed."""
+    on = (one for one in instances if one.state == "running")  # the managers notice a bit later that one is off
+    known = {one.id: one for one in on if one.hostname not in leaving}
+    able = [one for one in view.nodes if one["instance"] in known and one["state"] == "ready" and one.get("daemon")]
+    able.sort(key=lambda one: (one["role"] == "manager", bool(one["leader"]), one["hostname"], one["id"]))
+    for node in able:
+        machine = known[node["instance"]]
+        want = _wish(cluster, machine)
+        if want is not None and want != settings_of(node):
+            yield machine, node, want
 
 
 def settings_of(node: Mapping[str, Any]) -> dict[str, Any]:

@@ -104,6 +104,17 @@ def template_hash(script: str) -> str:
     return hashlib.sha256(plain.encode()).hexdigest()
 
 
+def settings_hash(cluster: Cluster, pool: Pool, node: NodeTarget) -> str:
+    """16 hex digits that differ when the inventory says something else about a machine of `pool`.
+
+    They do not when another version of this program makes another script of the same words.
+    """
+    docker = {"packages": str(pool.docker.packages), "version": pool.docker.version}
+    said = {"docker": docker, "hooks": values.hooks(pool.hooks), "agent": agent_config(cluster, pool, node)}
+    text = values.as_json({**said, "system": values.system(pool)})
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
 def _engine(pool: Pool) -> dict[str, Any]:
     """Where the engine comes from, and which."""
     wanted = pool.docker.version or TESTED_ENGINE

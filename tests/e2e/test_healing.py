@@ -15,7 +15,7 @@ from bootstrap.lab import address, paths, power, records
 from bootstrap.lab.records import HostRecord
 from bootstrap.lab.runner import HostRunner
 from bootstrap.providers.local.host import switch_on
-from tests.e2e.face import Face
+from tests.e2e.face import Face, eventually
 
 pytestmark = pytest.mark.lab
 
@@ -67,14 +67,24 @@ class Patient:
             time.sleep(0.5)
         pytest.fail(f"{hostname} did not join anew: {self.face.status()['problems']}")
 
+    def wiped(self, hostname: str) -> None:
+        """Wipe it and wait for its new node."""
+        self.harm(hostname, lambda _: self.face.run("local", "wipe", str(self.face.file), hostname))
+        self.anew(hostname)
+
     def follower(self) -> str:
         """A manager that does not lead."""
-        nodes = [one for one in self.face.status()["nodes"] if one["role"] == "manager" and not one["leader"]]
-        return str(nodes[-1]["hostname"])
+        leader = self.leader()
+        nodes = [one["hostname"] for one in self.face.status()["nodes"] if one["role"] == "manager"]
+        return str([name for name in nodes if name != leader][-1])
 
     def leader(self) -> str:
-        """The one that leads."""
-        return str(next(one["hostname"] for one in self.face.status()["nodes"] if one["leader"]))
+        """The one that leads; there is none while one is elected."""
+
+        def found() -> str:
+            return next((str(one["hostname"]) for one in self.face.status()["nodes"] if one["leader"]), "")
+
+        return str(eventually("somebody leads", found, 60))
 
 
 def record(hostname: str) -> HostRecord:
@@ -175,16 +185,21 @@ def test_labels_by_hand(patient: Patient, second: dict[str, str]) -> None:
 def test_network_and_half_made_host(patient: Patient, second: dict[str, str]) -> None:
     """`up` makes a network again that was removed by hand, and a host whose record is lost; ghosts are gone after it."""
     patient.anew(second["manager"])
-    on(patient.leader(), "docker network rm edge")
+    eventually("the network is gone", lambda: on(patient.leader(), "docker network rm edge") and not edges(patient), 60)
     power.kill(record(WEB_2))
     (paths.host_dir(NAME, WEB_2) / paths.RECORD).unlink()
-    assert "drift" in {one["code"] for one in patient.face.status()["problems"]}
+    eventually("it is told", lambda: "drift" in {one["code"] for one in patient.face.status()["problems"]}, 30)
 
     after = patient.face.up()
 
     assert after["healthy"], after["problems"]
     assert len(after["nodes"]) == 5
-    assert "edge" in on(patient.leader(), "docker network ls --format '{{.Name}}'")
+    assert edges(patient)
+
+
+def edges(patient: Patient) -> bool:
+    """Whether the network is there."""
+    return "edge" in on(patient.leader(), "docker network ls --format '{{.Name}}'")
 
 
 def test_daemon_json_by_hand(patient: Patient) -> None:
@@ -198,21 +213,39 @@ def test_daemon_json_by_hand(patient: Patient) -> None:
 
 def test_daemon_json_of_the_inventory(patient: Patient) -> None:
     """Other settings are told as a restart in the plan, restart only the engines that they concern, and stay."""
-    face = patient.face
+    face, leads = patient.face, patient.leader()
+    face.healthy()  # the engine that the test before restarted is a ready node again
     face.file.write_text(INVENTORY.replace("count: 2,", "count: 2, docker: {daemon: {log-driver: local}},"))
-    before = on(patient.leader(), "systemctl show --property=MainPID docker")
+    before = on(leads, "systemctl show --property=MainPID docker")
 
     plan = json.loads(face.run("plan", str(face.file), "-o", "json").stdout)
 
+    *engines, group = sorted(plan["changes"], key=lambda one: one["kind"] == "group")
     fields = [{"name": "daemon.log-driver", "old": None, "new": "local"}]
     change = {"action": "update", "kind": "node", "fields": fields, "disruption": "restart"}
-    assert plan["changes"] == [{**change, "name": WEB_1}, {**change, "name": WEB_2}]
+    assert engines == [{**change, "name": WEB_1}, {**change, "name": WEB_2}]
+    assert (group["action"], group["name"], group["disruption"]) == ("update", f"{NAME}-pool-web", "none")
     assert plan["outdated"] == []
-    face.up()
+    patient.wiped(WEB_2)
+    told = [one["name"] for one in face.status()["outdated"]]
+    assert told == [WEB_1, WEB_2], "its group has the old settings still"
+    assert json.loads(face.run("plan", str(face.file), "-o", "json").stdout)["changes"] == plan["changes"]
+    assert face.up()["outdated"] == []
     assert on(WEB_1, "docker info --format '{{.LoggingDriver}}'").strip() == "local"
-    assert on(patient.leader(), "systemctl show --property=MainPID docker") == before
+    assert on(leads, "systemctl show --property=MainPID docker") == before
     again = json.loads(face.run("plan", str(face.file), "-o", "json").stdout)
     assert (again["changes"], again["outdated"]) == ([], [])
+
+
+def test_a_wiped_host_has_what_its_group_has(patient: Patient) -> None:
+    """After that `up` a new machine boots with the new settings by itself: nothing differs, nothing is left to do."""
+    face = patient.face
+
+    patient.wiped(WEB_2)
+
+    assert on(WEB_2, "docker info --format '{{.LoggingDriver}}'").strip() == "local"
+    plan = json.loads(face.run("plan", str(face.file), "-o", "json").stdout)
+    assert (plan["changes"], plan["outdated"], face.status()["outdated"]) == ([], [], [])
 
 
 def test_settings_that_the_engine_refuses(patient: Patient, tmp_path: Path) -> None:

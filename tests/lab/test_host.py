@@ -1,9 +1,12 @@
 from __future__ import annotations
 
+from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from bootstrap import checkpoint
 from bootstrap.lab import cgroups, command, host, image, init, paths, records, supervisor
 from bootstrap.remote.runner import Result
 from tests.lab.folders import WORKER, cluster
@@ -42,6 +45,68 @@ def test_a_disk_whose_image_is_gone_or_wiped_stands_on_today_s(disk: Path, tmp_p
     (disk / "image").write_text(str(tmp_path / "old"))
     host.wipe(WORKER)
     assert (disk / "image").read_text() == str(tmp_path / "new")
+
+
+def give(text: str) -> None:
+    """The worker's group has that user-data for new hosts now."""
+    group = records.load_group(paths.cluster_dir("prod"), WORKER.group)
+    assert group is not None
+    records.save_group(paths.cluster_dir("prod"), replace(group, user_data=text, template=f"of {text}"))
+
+
+def boots_with(folder: Path) -> tuple[str, str]:
+    """(its user-data, the template that its record tells)."""
+    record = records.load_host(paths.cluster_dir("prod"), WORKER.hostname)
+    assert record is not None
+    return (folder / "user-data").read_text(), record.template
+
+
+def test_a_new_disk_goes_with_what_the_group_has(disk: Path) -> None:
+    """A host keeps what it was made with; wiped, it is as a new one, with its own record telling so."""
+    before = boots_with(disk)
+    give("new")
+
+    host.create(WORKER)
+    assert boots_with(disk) == before
+
+    fresh = host.wipe(WORKER)
+    assert boots_with(disk) == ("new", "of new")
+    assert host.create(fresh) == fresh == records.load_host(paths.cluster_dir("prod"), WORKER.hostname)
+
+
+def test_a_host_that_never_booted_takes_what_the_group_has_now(disk: Path) -> None:
+    """Killed before its disk was whole, it is finished with today's user-data."""
+    (disk / "image").unlink()
+    give("new")
+
+    host.create(WORKER)
+
+    assert boots_with(disk) == ("new", "of new")
+
+
+@pytest.mark.parametrize("step", ["record.staged", "host.user_data", "host.folders", "host.settled"])
+@pytest.mark.parametrize("time", [1, 2, 3])
+def test_a_wipe_that_is_killed_is_finished_by_the_next_boot(disk: Path, step: str, time: int) -> None:
+    """Whoever switches the host on next makes its disk, with its group's user-data, and its record says so."""
+    give("new")
+    reached: list[str] = []
+
+    def killed(name: str) -> None:
+        reached.append(name)
+        if name == step and reached.count(step) == time:
+            raise KeyboardInterrupt
+
+    checkpoint.watch(killed)
+    try:
+        with suppress(KeyboardInterrupt):
+            host.wipe(WORKER)
+    finally:
+        checkpoint.watch(None)
+
+    left = records.load_host(paths.cluster_dir("prod"), WORKER.hostname)
+    assert left is not None
+    host.create(left)
+    assert boots_with(disk) == ("new", "of new")
 
 
 def test_a_half_removed_host_is_none(disk: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import errno
 import os
+import tempfile
 from dataclasses import replace
 from pathlib import Path
 
@@ -20,6 +21,7 @@ def test_what_was_written_is_read(tmp_path: Path) -> None:
     assert fabric is not None
     assert fabric.gateway == "10.91.0.1"
     assert [one.name for one in records.load_groups(folder)] == ["prod-managers-a", "prod-pool-web"]
+    assert records.load_group(folder, "prod-pool-web") == records.load_groups(folder)[1]
     assert records.load_hosts(folder) == [MANAGER, WORKER, EXTRA]
     assert records.load_host(folder, WORKER.hostname) == WORKER
 
@@ -30,6 +32,7 @@ def test_what_is_not_there_is_none(tmp_path: Path) -> None:
 
     assert records.load_fabric(tmp_path) is None
     assert records.load_groups(tmp_path / "nowhere") == []
+    assert records.load_group(tmp_path, "nowhere") is None
     assert records.load_hosts(tmp_path) == []
     assert records.load_host(tmp_path, "half-made") is None
 
@@ -66,6 +69,19 @@ def test_a_full_disk_is_told_with_the_place(tmp_path: Path, monkeypatch: pytest.
 
     assert (caught.value.where, caught.value.code) == (str(tmp_path / "groups/g.json"), "cannot_write")
     assert caught.value.fix.startswith("make room")
+
+
+def test_a_folder_that_bars_writing_is_told_with_the_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The record is named that could not be written, and not the file that was staged for it."""
+
+    def barred(**_: object) -> None:
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(tmp_path / "groups/.g.json.1.x"))
+
+    monkeypatch.setattr(tempfile, "mkstemp", barred)
+    with pytest.raises(BootstrapError, match="Permission denied") as caught:
+        records.write(tmp_path / "groups/g.json", {})
+
+    assert (caught.value.where, caught.value.code) == (str(tmp_path / "groups/g.json"), "no_access")
 
 
 def test_a_write_that_fails_leaves_the_old_record(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -29,8 +29,13 @@ class Machine:
         self.fabrics.add(name)
         return record
 
-    def create(self, record: HostRecord) -> None:
+    def create(self, record: HostRecord) -> HostRecord:
+        mark = paths.host_dir(record.cluster, record.hostname) / host.IMAGE
+        if not mark.exists():
+            record = host.templated(record)
         records.save_host(paths.cluster_dir(record.cluster), record)
+        records.write_text(mark, "/nowhere")
+        return record
 
     def boot(self, record: HostRecord, binds: list[tuple[str, str, bool]]) -> None:
         if record.hostname in self.no_boot:

@@ -271,7 +271,10 @@ def test_changed_user_data_is_outdated_and_changes_nothing(machine: Machine) -> 
     up(provider())
     changed = provider(cluster(pool("web", Size(1, 6, 2), labels={"tier": "web"}, availability="drain")))
 
-    assert {key for _, key in shown(plan_of(changed))} == {"control/prod"}
+    assert {key for _, key in shown(plan_of(changed))} == {"control/prod", "group/prod-pool-web"}
+    assert {one.name for one in changed.outdated()} == {"prod-web-1", "prod-web-2"}
+    up(changed)
+    assert not plan_of(changed)
     assert {one.name for one in changed.outdated()} == {"prod-web-1", "prod-web-2"}
 
 

@@ -14,7 +14,7 @@ from bootstrap.errors import BootstrapError
 from bootstrap.model.cluster import Cluster, Docker, Packages
 from bootstrap.model.resource import Plan
 from bootstrap.remote.agent import Agent
-from bootstrap.swarm.settings import NodeSettings, changed_settings
+from bootstrap.swarm.settings import NodeSettings, changed_settings, outdated_settings
 from bootstrap.swarm.view import View
 from tests.fakes.cluster import cluster, pool
 from tests.fakes.provider import FakeProvider, World
@@ -70,6 +70,20 @@ def test_told_as_a_restart_by_key() -> None:
     assert (change.resource.kind, change.action, change.disruption) == ("node", "update", "restart")
 
 
+def test_told_to_who_only_looks() -> None:
+    """`status` names the machines whose engines differ from the file, and nobody is asked for it."""
+    made = world()
+    view = View({"swarm": {"nodes": list(made.nodes.values())}}, Agent(Says("{}"), "m1"))
+    instances = FakeProvider(SMALL, made).instances()
+
+    assert outdated_settings(SMALL, view, instances) == []
+    made.nodes["prod-web-1"]["daemon"] = json.dumps({"debug": True})
+    (told,) = outdated_settings(SMALL, view, instances)
+
+    assert (told.name, "`bootstrap up`" in told.why) == ("prod-web-1", True)
+    assert made.calls == []
+
+
 def test_one_at_a_time_and_the_leader_last() -> None:
     """Workers, then managers, then the leader; each waits for the one before it, also past those that are right."""
     made = world()
@@ -90,6 +104,18 @@ def test_left_alone(changed: dict[str, Any]) -> None:
     made.nodes["prod-web-1"].update(changed)
 
     assert "prod-web-1" not in [one.resource.name for one in plan(with_daemon(SMALL), made).changes]
+
+
+def test_a_machine_that_is_off_is_left_alone() -> None:
+    """The managers still say that it is ready, and nobody is there to be given settings."""
+    made = world()
+    off = made.machines["prod-web-1"]
+    made.machines["prod-web-1"] = replace(off, state="stopped")
+
+    names = [one.resource.name for one in plan(with_daemon(SMALL), made).changes]
+
+    assert "prod-web-1" not in names
+    assert "prod-web-2" in names
 
 
 def test_done_when_the_managers_see_it() -> None:

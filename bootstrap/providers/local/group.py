@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from typing import ClassVar, Self
 
 from bootstrap.lab import paths, records
 from bootstrap.lab.records import GroupRecord, HostRecord
 from bootstrap.model.resource import Resource
+from bootstrap.userdata import template_hash
 
 
 @dataclass(frozen=True)
 class Group(Resource):
-    """`size` is how many hosts it should have; a smaller size makes its last hosts *terminating*."""
+    """`size` is how many hosts it should have; a smaller size makes its last hosts *terminating*.
+
+    What a new host boots with is its group's, as with a cloud's launch template: other `settings` are an update of the
+    group, and running hosts keep what they have.
+    """
 
     kind: ClassVar[str] = "group"
 
@@ -22,7 +27,10 @@ class Group(Resource):
     role: str
     zone: str
     size: int
+    settings: str = ""  # a digest of what the inventory says about its hosts' user-data
     holes: tuple[int, ...] = field(default=(), compare=False, repr=False, kw_only=True)  # see GroupRecord
+    template: str = field(default="", compare=False, repr=False, kw_only=True)  # likewise
+    user_data: str = field(default="", compare=False, repr=False, kw_only=True)  # likewise
 
     @property
     def after(self) -> tuple[str, ...]:
@@ -31,7 +39,7 @@ class Group(Resource):
 
     def create(self) -> None:
         """Write its record."""
-        record = GroupRecord(self.name, self.pool, self.role, self.zone, self.size, self.holes)
+        record = GroupRecord(**{one.name: getattr(self, one.name) for one in fields(GroupRecord)})
         records.save_group(paths.cluster_dir(self.cluster), record)
 
     def update(self, old: Self) -> None:
@@ -46,7 +54,28 @@ class Group(Resource):
 
 def as_resource(cluster: str, record: GroupRecord) -> Group:
     """The record as a resource."""
-    return Group(record.name, cluster, record.pool, record.role, record.zone, record.size, holes=record.holes)
+    return Group(cluster=cluster, **{one.name: getattr(record, one.name) for one in fields(record)})
+
+
+def with_template(wanted: GroupRecord, recorded: GroupRecord | None, settings: str, script: str) -> GroupRecord:
+    """The group with what its new hosts boot with: `script`, or what it has where that came from the same settings.
+
+    So another version of this program alone changes no group.
+    """
+    if recorded is not None and recorded.settings == settings:
+        return replace(wanted, settings=settings, template=recorded.template, user_data=recorded.user_data)
+    return replace(wanted, settings=settings, template=template_hash(script), user_data=script)
+
+
+def renew_template(cluster: str, wanted: GroupRecord) -> None:
+    """Where the file says something else now, the group has it before a host is made by itself, as `replace` does.
+
+    Its size stays: that is for `up`.
+    """
+    folder = paths.cluster_dir(cluster)
+    recorded = records.load_group(folder, wanted.name) or wanted
+    if recorded.settings != wanted.settings:
+        records.save_group(folder, with_template(recorded, None, wanted.settings, wanted.user_data))
 
 
 def emptied(wanted: Iterable[GroupRecord], recorded: Iterable[GroupRecord]) -> list[GroupRecord]:

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import ClassVar, Self
 
 from bootstrap.checkpoint import reach
 from bootstrap.lab import address, disk, host, image, network, paths, records, sysctl
-from bootstrap.lab.records import HostRecord
+from bootstrap.lab.records import GroupRecord, HostRecord
 from bootstrap.model.resource import Resource
 from bootstrap.providers.local.control import store_dir
+from bootstrap.providers.local.group import renew_template
 from bootstrap.providers.local.layout import Slot
 from bootstrap.providers.local.readable import readable
-from bootstrap.userdata import template_hash
 
 STORE = "/var/lib/bootstrap/store"  # where the agent looks for it
 BUILDING = threading.Lock()  # hosts are made side by side; one of them builds the image, the others wait
@@ -62,18 +63,17 @@ class WantedHost(LocalHost):
     """A host for one place in a group, with everything that a new one is made of."""
 
     slot: Slot = field(compare=False, repr=False, kw_only=True)
+    origin: GroupRecord = field(compare=False, repr=False, kw_only=True)  # its group as the file wants it
     image: str = field(compare=False, repr=False, kw_only=True)
     memory: int = field(compare=False, repr=False, kw_only=True)  # bytes
     disk: int = field(default=0, compare=False, repr=False, kw_only=True)  # bytes; 0: a folder of this machine
-    script: str = field(compare=False, repr=False, kw_only=True)
     say: Callable[[str], None] = field(compare=False, repr=False, kw_only=True)
 
     def create(self) -> None:
-        """Give it a disk with its user-data, write its record, and switch it on."""
+        """Write its record, give it a disk and its group's user-data, and switch it on."""
+        renew_template(self.cluster, self.origin)
         self._build(self.image)
         reach("host.image")
-        records.write_text(paths.host_dir(self.cluster, self.name) / "user-data", self.script)
-        reach("host.user_data")
         switch_on(address.claim(self.cluster, self._record), self.say)
 
     def update(self, old: LocalHost) -> None:
@@ -106,11 +106,17 @@ class WantedHost(LocalHost):
             address=at,
             mac=network.mac(at),
             image=self.image,
-            template=template_hash(self.script),
+            template="",  # comes with the user-data
             memory=self.memory,
             created=records.now(),
             disk=self.disk,
         )
+
+
+def all_found(cluster: str, hosts: Mapping[str, HostRecord | None]) -> list[LocalHost]:
+    """Host folders as they are, looked at side by side: a disk first writes what its kernel holds back."""
+    with ThreadPoolExecutor(max_workers=16) as threads:
+        return list(threads.map(lambda one: found(cluster, *one), hosts.items()))
 
 
 def found(cluster: str, hostname: str, record: HostRecord | None) -> LocalHost:
@@ -129,7 +135,7 @@ def switch_on(record: HostRecord, say: Callable[[str], None]) -> None:
     reach("host.claimed")
     sysctl.raise_inotify(paths.hosts(), say)
     reach("host.room")
-    host.create(record)
+    record = host.create(record)
     reach("host.disk")
     host.boot(record, binds(record))
     reach("host.booted")

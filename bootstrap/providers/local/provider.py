@@ -19,14 +19,15 @@ from bootstrap.providers.base import Instance, LockInfo, SshWay
 from bootstrap.providers.local import access, control, doctor, layout, leave, lock, trail
 from bootstrap.providers.local.fabric import Fabric, existing_fabric
 from bootstrap.providers.local.fault import fault
-from bootstrap.providers.local.group import as_resource, emptied, standing
-from bootstrap.providers.local.host import STORE, WantedHost, found
+from bootstrap.providers.local.group import as_resource, emptied, standing, with_template
+from bootstrap.providers.local.host import STORE, WantedHost, all_found
 from bootstrap.providers.local.look import look
 from bootstrap.providers.local.readable import readable
 from bootstrap.remote.runner import Runner
-from bootstrap.userdata import NodeTarget, render, template_hash
+from bootstrap.userdata import NodeTarget, render, settings_hash
 
 METADATA = "http://169.254.169.254"
+TARGET = NodeTarget(store={"kind": "directory", "path": STORE}, metadata={"kind": "local", "url": METADATA})
 DEFAULT_IMAGE = "debian-13"
 DEFAULT_MEMORY = 1 << 30  # bytes
 
@@ -46,24 +47,23 @@ class LocalProvider:
 
     def scripts(self) -> Mapping[str, str]:
         """The user-data by pool name."""
-        target = NodeTarget(store={"kind": "directory", "path": STORE}, metadata={"kind": "local", "url": METADATA})
-        return {pool.name: render(self.cluster, pool, target) for pool in self.cluster.groups}
+        return {pool.name: render(self.cluster, pool, TARGET) for pool in self.cluster.groups}
 
     def desired(self, surge: Mapping[str, Any] | None = None) -> Sequence[Resource]:
         """The fabric, the control object, the groups and a host for each place in them."""
         name = self.cluster.name
-        groups = self._wanted_groups(surge["zone"] if surge else None)
+        groups = self._with_templates(self._wanted_groups(surge["zone"] if surge else None))
         slots = list(layout.slots(self.cluster, groups))
         off = [slot for slot in slots if not self._runs(slot.hostname)]
         if off:
             preflight.check(len(off), {slot.pool.image or DEFAULT_IMAGE for slot in off})
-        scripts = self.scripts()
+        origins = {group.name: group for group in groups}
         return [
             Fabric(name, avoid=self._avoid()),
             control.wanted_control(self.cluster, surge),
             *(as_resource(name, group) for group in groups),
             *(as_resource(name, group) for group in emptied(groups, self._groups())),
-            *(self._host(slot, scripts[slot.pool.name]) for slot in slots),
+            *(self._host(slot, origins[slot.group]) for slot in slots),
         ]
 
     def existing(self) -> Sequence[Resource]:
@@ -75,19 +75,19 @@ class LocalProvider:
             *existing_fabric(name),
             *control.existing_control(name),
             *(as_resource(name, group) for group in self._groups()),
-            *(found(name, hostname, record) for hostname, record in hosts.items()),
+            *all_found(name, hosts),
         ]
 
     def outdated(self) -> Iterable[Outdated]:
         """Hosts that a new one would be made differently from."""
-        hashes = {name: template_hash(script) for name, script in self.scripts().items()}
+        templates = {group.name: group.template for group in self._with_templates(self._wanted_groups())}
         for record in records.load_hosts(self._folder):
             pool = self.cluster.pool(record.pool)
             if pool is None:
                 continue
             if record.zone not in self.cluster.zones:
                 yield Outdated(record.hostname, f"its zone {record.zone} is not in the inventory")
-            elif record.template != hashes[pool.name]:
+            elif record.template and record.template != templates.get(record.group):
                 yield Outdated(record.hostname, "its user-data is not what the inventory gives now")
             elif record.image != (pool.image or DEFAULT_IMAGE):
                 yield Outdated(record.hostname, f"its image is {record.image}, the inventory says {pool.image}")
@@ -193,6 +193,11 @@ class LocalProvider:
         wanted = layout.wanted_groups(self.cluster, sizes, surge)
         return [layout.refilled(one, recorded.get(one.name)) for one in wanted]
 
+    def _with_templates(self, groups: Sequence[GroupRecord]) -> list[GroupRecord]:
+        recorded, scripts = {group.name: group for group in self._groups()}, self.scripts()
+        settings = {pool.name: settings_hash(self.cluster, pool, TARGET) for pool in self.cluster.groups}
+        return [with_template(one, recorded.get(one.name), settings[one.pool], scripts[one.pool]) for one in groups]
+
     def _avoid(self) -> tuple[str, ...]:
         subnets = tuple(network.subnet for network in self.cluster.networks if network.subnet)
         return (self.cluster.swarm.address_pool, *subnets)
@@ -202,7 +207,7 @@ class LocalProvider:
         groups = readable(records.load_groups, self._folder) or []
         return standing(groups, hosts, (group.name for group in layout.wanted_groups(self.cluster, {})))
 
-    def _host(self, slot: layout.Slot, script: str) -> WantedHost:
+    def _host(self, slot: layout.Slot, origin: GroupRecord) -> WantedHost:
         record = records.load_host(self._folder, slot.hostname)
         return WantedHost(
             slot.hostname,
@@ -212,10 +217,10 @@ class LocalProvider:
             role=slot.pool.role,
             group=slot.group,
             slot=slot,
+            origin=origin,
             image=slot.pool.image or DEFAULT_IMAGE,
             memory=self._memory,
             disk=disk.size(slot.pool.disk.size),
-            script=script,
             say=self.say,
         )
 
