@@ -59,14 +59,11 @@ class Candidates:
         with ThreadPoolExecutor(len(self.hosts)) as hands:
             list(hands.map(deed, self.hosts))
 
-    def hold(self, *steps: str) -> None:
-        """Ask the agents to hold at these steps; each agent only once."""
+    def wish(self, text: str, *, besides: str = "") -> None:
+        """Let the agents of all hosts but that one read these wishes; with an empty text they only tell their steps."""
         for one in self.hosts:
-            with suppress(OSError):
-                _reached(one).unlink(missing_ok=True)
-                replace_file(
-                    str(_inside(one, "checkpoint")), "".join(f"{step}=hold\n" for step in steps), lasting=False
-                )
+            if one.hostname != besides:
+                wish(one, text)
 
     def release(self) -> None:
         """Let all go on that are held."""
@@ -84,7 +81,7 @@ class Candidates:
 
     def at(self, step: str) -> list[HostRecord]:
         """The hosts whose agent has come to that step."""
-        return [one for one in self.hosts if step in _told(one)]
+        return [one for one in self.hosts if step in told(one)]
 
     def meet(self, step: str, count: int) -> list[HostRecord]:
         """Wait until so many are there."""
@@ -95,8 +92,11 @@ class Candidates:
         )
         return found
 
-    def begin(self, *steps: str, takeover: int = TAKEOVER) -> None:
-        """Everything as before the first boot's claim: no swarm, no memory, EMPTY; the agents will hold at `steps`."""
+    def begin(self, *steps: str, takeover: int = TAKEOVER, mode: str = "hold") -> None:
+        """Everything as before the first boot's claim: no swarm, no memory, EMPTY; the agents will hold at `steps`.
+
+        With the mode `kill` each of them is killed there instead, once.
+        """
         self.up.wait(MEETING)
         self.each(lambda one: self.chaos.run(one.hostname, "systemctl", "stop", *UNITS))
         self.each(_forget)
@@ -107,7 +107,7 @@ class Candidates:
         )  # fmt: skip
         self.first = int(self._store.swap(fresh, generation))
         self.since = time.time()
-        self.hold(*steps)
+        self.wish("".join(f"{step}={mode}\n" for step in steps))
         self.each(lambda one: self.chaos.run(one.hostname, "systemctl", "start", "--no-block", *UNITS))
 
     def members(self) -> bool:
@@ -159,7 +159,15 @@ def _reached(record: HostRecord) -> Path:
     return _inside(record, "checkpoint.reached")
 
 
-def _told(record: HostRecord) -> list[str]:
+def wish(record: HostRecord, text: str) -> None:
+    """Let the agents of that host read these wishes, and forget which steps they told."""
+    with suppress(OSError):
+        _reached(record).unlink(missing_ok=True)
+        replace_file(str(_inside(record, "checkpoint")), text, lasting=False)
+
+
+def told(record: HostRecord) -> list[str]:
+    """The steps that its agents came to since the last wish, or since its boot."""
     try:
         return _reached(record).read_text().split()
     except OSError:

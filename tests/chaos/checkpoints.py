@@ -23,9 +23,10 @@ from pathlib import Path
 from typing import Any
 
 from tests.chaos import checkpoints_trial as trial
+from tests.chaos import results
 from tests.chaos.checkpoints_disk import small_disk
 from tests.chaos.checkpoints_face import Face
-from tests.chaos.checkpoints_trial import Case, Outcome
+from tests.chaos.checkpoints_trial import Case
 
 FOLDER = Path("/var/tmp/bootstrap-sweep")  # not under /tmp: that may be memory
 
@@ -64,11 +65,11 @@ def _alone(wish: argparse.Namespace) -> None:
 def _sweep(wish: argparse.Namespace, face: Face) -> None:
     """Every case of this process's share that is not yet in the results."""
     reached, wanted = trial.reference(face)
-    done = {one["case"] for one in results(wish.results) if one["ok"]}
+    done = {one["case"] for one in known(wish.results) if one["ok"]}
     for case in _chosen(wish, reached):
         if case.name not in done:
             outcome = trial.judge(case, face, wanted)
-            _write(wish.results, outcome)
+            results.add(wish.results, outcome.document())
             print(("ok   " if not outcome.wrong else "WRONG"), *outcome.times, case.name, flush=True)  # noqa: T201
 
 
@@ -89,21 +90,13 @@ def _together(argv: Sequence[str], parallel: int) -> None:
         process.wait()
 
 
-def results(file: Path) -> list[dict[str, Any]]:
+def known(file: Path) -> list[dict[str, Any]]:
     """What stands in the results; the last line of a case counts."""
-    if not file.exists():
-        return []
-    lines = (json.loads(line) for line in file.read_text().splitlines())
-    return list({one["case"]: one for one in lines}.values())
-
-
-def _write(file: Path, outcome: Outcome) -> None:
-    with file.open("a", encoding="utf-8") as out:
-        out.write(json.dumps(outcome.document()) + "\n")
+    return list({one["case"]: one for one in results.read(file)}.values())
 
 
 def _summary(file: Path) -> int:
-    found = results(file)
+    found = known(file)
     bad = [one for one in found if not one["ok"]]
     seconds = sorted(float(one["times"][-1]) for one in found) or [0.0]
     for one in bad:
@@ -123,13 +116,8 @@ def _parsed(argv: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--managers", type=int, default=1)
     parser.add_argument("--workers", type=int, default=1)
     parser.add_argument("--cluster", default="cp", help="what the names of its clusters begin with")
-    parser.add_argument("--share", type=_share, default=(0, 1), metavar="I/N", help=argparse.SUPPRESS)
+    parser.add_argument("--share", type=trial.share, default=(0, 1), metavar="I/N", help=argparse.SUPPRESS)
     return parser.parse_args(argv)
-
-
-def _share(text: str) -> tuple[int, int]:
-    mine, _, all_ = text.partition("/")
-    return int(mine), int(all_)
 
 
 if __name__ == "__main__":

@@ -151,10 +151,10 @@ def dead_for_long_enough(history: History) -> Iterator[str]:
 
 
 def _has_left(history: History, change: Change) -> bool:
-    """Whether no host has that identity any more, by what their own engines say, or its host is to go."""
-    hostname = _hostnames(history).get(change.node_id)
-    bearer = next((host for host in change.after.hosts if host.hostname == hostname), None)
-    if bearer is None or bearer.doomed:
+    """Whether no host has that identity any more, by what the cloud or their own engines say, or its host is to go."""
+    was = _hosts(history).get(change.node_id)
+    bearer = next((host for host in change.after.hosts if was and host.hostname == was.hostname), None)
+    if was is None or bearer is None or bearer.doomed or bearer.instance != was.instance:
         return True
     return bearer.engine is not None and bearer.engine.node_id != change.node_id
 
@@ -194,15 +194,16 @@ def every_change_is_recorded(history: History) -> Iterator[str]:
     if not history.events:
         return
     told = " ".join(f"{event.get('node')} {event.get('detail')}" for event in history.events)
-    names = _hostnames(history)
+    names = {node_id: host.hostname for node_id, host in _hosts(history).items()}
     for change in changes(history):
         if change.what == "removal" and change.node_id not in told and names.get(change.node_id, "?") not in told:
             yield f"{change} stands nowhere in the audit trail"
 
 
-def _hostnames(history: History) -> dict[str, str]:
+def _hosts(history: History) -> dict[str, Host]:
+    """Each node's host, as it was when its engine last was that node."""
     return {
-        host.engine.node_id: host.hostname
+        host.engine.node_id: host
         for sample in history.samples
         for host in sample.hosts
         if host.engine and host.engine.node_id

@@ -1,6 +1,6 @@
 """Puts results into `docs/chaos.md` as they came out: `python -m tests.chaos.report --results FOLDER --to FILE`.
 
-FOLDER has `checkpoints.jsonl`, `election.jsonl` and `schedules.jsonl`, as far as they were run; one JSON line a trial.
+FOLDER has the files that KINDS and MACHINES name, as far as they were run; one JSON line a trial.
 """
 
 from __future__ import annotations
@@ -8,17 +8,22 @@ from __future__ import annotations
 import argparse
 import os
 import platform
+import re
 import statistics
 import sys
+import textwrap
 import time
+from collections import Counter
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from tests.chaos import results
+from tests.chaos import checkpoints_names, results
 
 Outcome = dict[str, Any]
-NAMES = ("seed", "round", "case")  # a trial has one of them
+NAMES = ("machine", "seed", "round", "case")  # what a trial is known by
+MACHINES = "machines.jsonl"
 HEAD = """\
 # What `make chaos` found
 
@@ -29,6 +34,16 @@ one, no live node is demoted or removed, those who stay after a removal are quor
 ghost, and the published token is the live one.
 """
 NOTES = """
+Every step of the program has a name (`tests/golden/checkpoints.txt`); at each the run is killed or interrupted, and then
+the same command runs again: the end must be that of a run that nobody disturbed. The disk is filled at every step of `up`
+and `down` of a new cluster, not in the commands that change one that stands: its nodes would lose theirs as well, which
+`fill` in the schedules is for. The agent is killed at each of its steps, systemd starts it again, and all must become
+healthy; among first managers also the whole machine loses its power at each step and comes back.
+
+A state machine plays random steps and faults on the agent's real code, over engines and a store that remember; an example
+has up to 50 steps. That it would see a fault is shown in every CI run, by mutants put into the real code
+(`tests/agent/mutants.py`).
+
 A schedule is a minute of 8 to 20 random faults: kill, pause, cut, partition, full disk, wipe, reboot, kill -9 of engine or
 agent, `rotate-tokens`, `up`, two `up` at once, `scale`. Then all is mended, and *to healthy* counts from there until
 `bootstrap status` says healthy. One thing is left out: a manager's disk is wiped only while all managers are well, since a
@@ -50,25 +65,73 @@ class Kind(NamedTuple):
 
 KINDS = (
     Kind("checkpoints.jsonl", "checkpoints of `up` and `down`: kill -9, SIGINT, full disk", "seconds", "for both runs"),
+    Kind("changes.jsonl", "checkpoints of `scale`, `remove`, `replace` and `up` of a cluster that stands: kill -9, SIGINT",
+         "seconds", "for both runs"),
+    Kind("replace.jsonl", "`replace` of the leader, cut short at each of its own steps", "seconds", "for both runs"),
+    Kind("nodes.jsonl", "steps of the agent: boot, forming, joining, duties of the leader: kill -9, power cut", "seconds",
+         "to healthy"),
     Kind("election.jsonl", "elections among five first managers, released at once", "seconds", "to one swarm"),
     Kind("schedules.jsonl", "random fault schedules of 60 s", "healthy_after_s", "to healthy"),
-)
+)  # fmt: skip
 
 
 def page(folder: Path, when: str, machine: str) -> str:
     """The whole document."""
-    found = [(kind, outcomes(folder / kind.file)) for kind in KINDS]
+    found = [(kind.file, outcomes(folder / kind.file)) for kind in KINDS]
+    examples = outcomes(folder / MACHINES)
     lines = [
         HEAD,
-        f"Run {when} on {machine}.\n",
+        f"Run {when} on {machine}, {commits([*(one for _, trials in found for one in trials), *examples])}.\n",
         "| what | how many | failed | median | slowest | seconds |",
         "|---|---|---|---|---|---|",
     ]
-    lines += [row(kind, trials) for kind, trials in found]
-    failed = [line for kind, trials in found for line in failures(kind, trials)]
+    lines += [row(kind, trials) for kind, (_, trials) in zip(KINDS, found, strict=True)]
+    lines += ["", *machines(examples)]
+    lines += ["\n## Steps\n", *steps([one for _, trials in found for one in trials])]
+    failed = [line for file, trials in [*found, (MACHINES, examples)] for line in failures(file, trials)]
     lines += ["\n## Failures\n", *(failed or ["None."])]
     lines += ["", *schedules(outcomes(folder / "schedules.jsonl"))]
-    return "\n".join(lines) + NOTES
+    return "\n".join(lines).rstrip() + "\n" + NOTES
+
+
+def commits(trials: list[Outcome]) -> str:
+    """On which commit, or how many of the trials on which."""
+    counts = Counter(str(one.get("commit") or "not recorded") for one in trials)
+    if len(counts) == 1:
+        (only,) = counts
+        return "commit not recorded" if only == "not recorded" else f"all on commit {only}"
+    return "trials by commit: " + (", ".join(f"{name} {count}" for name, count in counts.items()) or "none")
+
+
+def steps(trials: list[Outcome]) -> Iterator[str]:
+    """How many of the named steps a run on real engines was disturbed at, and which were not."""
+    names = named()
+    tried = {word for one in trials for word in re.split("[ :]", str(one.get("case", ""))) if word in names}
+    left = [f"`{name}`" for name in sorted(names - tried)]
+    yield f"On real engines {len(tried)} of the {len(names)} named steps were tried; in memory all, in every CI run, but for"
+    yield "those that `ELSEWHERE` names in `tests/chaos/test_checkpoints*.py`."
+    if left:
+        why = "Not tried here, since their piece was not run or what they are for did not happen: "
+        yield textwrap.fill(f"{why}{', '.join(left)}.", 120, break_on_hyphens=False, break_long_words=False)
+
+
+@cache
+def named() -> frozenset[str]:
+    """Every step of the program, as its source has them now."""
+    return frozenset([*checkpoints_names.on_the_machine(), *checkpoints_names.on_a_node()])
+
+
+def machines(trials: list[Outcome]) -> Iterator[str]:
+    """How much each state machine has played; `failed` counts pieces, of which each has a seed of its own."""
+    yield "| state machine over the real agent | examples | steps of each | pieces | failed | seconds |"
+    yield "|---|---|---|---|---|---|"
+    for name in sorted({one["machine"] for one in trials}):
+        mine = [one for one in trials if one["machine"] == name]
+        examples, seconds = (sum(one[key] for one in mine) for key in ("examples", "seconds"))
+        bad = sum(map(bool, map(wrong, mine)))
+        yield f"| {name} | {examples} | {mine[0]['steps']} | {len(mine)} | {bad} | {seconds:.0f} |"
+    if not trials:
+        yield "| all | not run | | | | |"
 
 
 def outcomes(file: Path) -> list[Outcome]:
@@ -92,12 +155,12 @@ def wrong(outcome: Outcome) -> list[str]:
     return [*outcome.get("failures", []), *(f"{key}: {value}" for key, value in told.items())]
 
 
-def failures(kind: Kind, trials: list[Outcome]) -> Iterator[str]:
+def failures(file: str, trials: list[Outcome]) -> Iterator[str]:
     """One line for each trial that failed."""
     for one in trials:
         if wrong(one):
-            name = next(f"{key} {one[key]}" for key in NAMES if key in one)
-            yield f"- {kind.file.partition('.')[0]}, {name}: {'; '.join(wrong(one))}"
+            name = ", ".join(f"{key} {one[key]}" for key in NAMES if key in one)
+            yield f"- {file.partition('.')[0]}, {name}: {'; '.join(wrong(one))}"
 
 
 def schedules(trials: list[Outcome]) -> Iterator[str]:

@@ -131,6 +131,15 @@ def test_a_host_with_another_identity_is_not_that_node() -> None:
     assert words(history(*before, *after, sample(23, one, b=new[1]))) == ""
 
 
+def test_seed_8_a_wiped_host_has_left_before_its_new_engine_answers() -> None:
+    """A machine that the cloud says is gone may go at once: another instance stands there, and its engine still boots."""
+    ready = [sample(at) for at in range(10)]
+    gone = host("b", on=True, instance="i-another", engine=None, root="")
+    wiped = [sample(10, b=gone), sample(11, without("b"), b=gone)]
+
+    assert words(history(*ready, *wiped)) == ""
+
+
 def test_an_orphan_of_one_node_is_not_the_swarm() -> None:
     """What a holder that lost its claim makes and wipes is no membership of anybody."""
     orphan = Engine("active", "b", "orphan", (seat("b"),))
