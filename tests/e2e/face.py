@@ -6,6 +6,8 @@ import json
 import os
 import subprocess
 import sys
+import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -51,9 +53,33 @@ class Face:
         """The status document."""
         return self.json("status")
 
+    def healthy(self, seconds: float = 60) -> Any:
+        """The status document once it says healthy: a leader may change, or a heartbeat be late, at any moment."""
+
+        def look() -> Any:
+            document = self.status()
+            assert document["healthy"], document["problems"]
+            return document
+
+        return eventually("healthy", look, seconds)
+
     def ssh(self, node: str, *argv: str, code: int | None = 0) -> str:
         """The output of a command on a node."""
         return self.run("ssh", str(self.file), node, "--", *argv, code=code).stdout
+
+
+def eventually(what: str, test: Callable[[], Any], seconds: float = 120) -> Any:
+    """The first true answer of `test`; one that fails counts as not yet. AssertionError after `seconds`."""
+    deadline = time.monotonic() + seconds
+    while True:
+        told = ""
+        try:
+            if answer := test():
+                return answer
+        except AssertionError as error:
+            told = str(error)
+        assert time.monotonic() < deadline, f"not within {seconds:g} s: {what} {told}"
+        time.sleep(0.5)
 
 
 def by_role(document: Any, role: str) -> list[Any]:

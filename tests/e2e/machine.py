@@ -5,7 +5,9 @@ from __future__ import annotations
 import re
 import subprocess
 import threading
+import time
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 
 SYSCTLS = ("fs/inotify/max_user_instances", "fs/inotify/max_user_watches", "net/ipv4/ip_forward", "kernel/pid_max")
@@ -37,6 +39,19 @@ def differences(before: dict[str, list[str]], after: dict[str, list[str]]) -> di
         if told:
             found[kind] = told
     return found
+
+
+def left(
+    before: dict[str, list[str]], ours: Callable[[str], bool] = lambda _: True, seconds: float = 20
+) -> dict[str, list[str]]:
+    """The differences that last: what was ended a moment ago is waited for, as dead processes and loop devices are."""
+    deadline = time.monotonic() + seconds
+    while True:
+        found = {kind: [one for one in told if ours(one)] for kind, told in differences(before, snapshot()).items()}
+        found = {kind: told for kind, told in found.items() if told}
+        if not found or time.monotonic() >= deadline:
+            return found
+        time.sleep(1)
 
 
 def processes() -> list[str]:

@@ -35,7 +35,7 @@ def run(*argv: str, env: Mapping[str, str] = command.ENVIRONMENT) -> str:
     """Everything that a program prints; asserts that it succeeds."""
     done = subprocess.run(
         argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False,
-        timeout=300, env=env, cwd="/",
+        timeout=900, env=env, cwd="/",
     )  # fmt: skip
     assert done.returncode == 0, f"{argv}\n{done.stdout}"
     return done.stdout
@@ -118,7 +118,7 @@ def bare(tmp_path: Path) -> Iterator[Bare]:
 
 
 @pytest.mark.lab
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(1800)  # it installs a Debian and all of `setup` from the network
 def test_a_bare_debian_has_what_it_needs_after_make_setup(bare: Bare) -> None:
     """What `make up` does before `bootstrap up` installs all that lacks, once, and leaves nothing of root's behind."""
     first = bare.run("make setup")

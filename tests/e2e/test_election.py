@@ -69,7 +69,9 @@ def test_a_holder_that_is_killed_during_init_makes_the_swarm_anew(five: Candidat
     five.begin(INIT, takeover=120)
     holder = holder_at(five, INIT)
     five.release()
+    end = time.monotonic() + 60
     while not root_of(holder):  # the CA is the first that init writes
+        assert time.monotonic() < end, "it has not begun to make a swarm"
         time.sleep(0.002)
 
     five.chaos.pause(holder.hostname)

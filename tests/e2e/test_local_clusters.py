@@ -13,7 +13,7 @@ import pytest
 
 from bootstrap.lab import paths, records
 from tests.e2e.face import Face
-from tests.e2e.machine import differences, snapshot
+from tests.e2e.machine import left, snapshot
 
 pytestmark = [pytest.mark.lab, pytest.mark.alone]
 
@@ -58,12 +58,11 @@ def test_two_clusters_do_not_see_each_other(pair: tuple[Face, Face]) -> None:
     assert len(set(subnets)) == 2
 
     home.run("down", str(home.file), "--yes")
-    whole = europe.status()
-    assert whole["healthy"]
+    whole = europe.healthy()
     assert [node["id"] for node in whole["nodes"]] == [node["id"] for node in second["nodes"]]
 
     europe.run("down", str(europe.file), "--yes")
-    assert differences(before, snapshot()) == {}
+    assert left(before) == {}
 
 
 def test_a_taken_address_range_is_passed_over(tmp_path: Path) -> None:
@@ -149,6 +148,6 @@ def test_a_protected_cluster_is_not_taken_down(pair: tuple[Face, Face]) -> None:
 
     assert refused.returncode in {1, 2}
     assert "protect" in refused.stderr
-    assert face.status()["healthy"]
+    assert face.healthy()
     face.run("down", str(face.file), "--yes", "--confirm", "pair")
     assert not paths.cluster_dir("pair").exists()

@@ -9,18 +9,17 @@ import shutil
 import subprocess
 import sys
 import tarfile
-import time
 from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from bootstrap.lab import host, paths, power
 from tests.e2e import overlay
-from tests.e2e.face import Face, by_role, leader
-from tests.e2e.machine import SECRETS, Sampler, differences, snapshot
+from tests.e2e.face import Face, by_role, eventually, leader
+from tests.e2e.machine import SECRETS, Sampler, left
 
 pytestmark = [pytest.mark.lab, pytest.mark.alone]
 
@@ -37,15 +36,6 @@ networks:
   app: {external: true}
 """
 MANAGERS = [f"e2e-managers-{zone}-1" for zone in "abc"]
-
-
-def eventually(what: str, test: Callable[[], Any], seconds: float = 120) -> Any:
-    """The first true answer of `test`; fails after `seconds`."""
-    deadline = time.monotonic() + seconds
-    while not (answer := test()):
-        assert time.monotonic() < deadline, f"not within {seconds} s: {what}"
-        time.sleep(1)
-    return answer
 
 
 def swarm_says(face: Face, node: str) -> list[dict[str, str]]:
@@ -71,13 +61,15 @@ def test_up_ends_healthy(face: Face, sampler: Sampler) -> None:
 
 def test_the_swarm_agrees(face: Face) -> None:
     """`bootstrap ssh … -- docker node ls` shows the same nodes, roles and leader as `status`."""
-    document = face.status()
 
-    told = {one["Hostname"]: one["ManagerStatus"] for one in swarm_says(face, leader(document))}
+    def agree() -> bool:
+        document = face.status()
+        told = {one["Hostname"]: one["ManagerStatus"] for one in swarm_says(face, leader(document))}
+        assert sorted(told) == sorted(node["hostname"] for node in document["nodes"])
+        assert sum(bool(status) for status in told.values()) == 3
+        return [name for name, status in told.items() if status == "Leader"] == [leader(document)]
 
-    assert sorted(told) == sorted(node["hostname"] for node in document["nodes"])
-    assert [name for name, status in told.items() if status == "Leader"] == [leader(document)]
-    assert sum(bool(status) for status in told.values()) == 3
+    eventually("both name the same leader", agree, 30)  # it may change between two looks
 
 
 def test_a_second_up_is_an_empty_plan(face: Face) -> None:
@@ -106,7 +98,8 @@ def test_hosts_are_real_machines(face: Face) -> None:
 
     assert face.ssh(node, "cat", "/proc/1/comm").strip() == "systemd"
     assert face.ssh(node, "systemctl", "is-active", "ssh", "docker", "bootstrap-agent").split() == ["active"] * 3
-    assert json.loads(face.ssh(node, "cat", "/run/cloud-init/result.json"))["v1"]["errors"] == []
+    result = "/run/cloud-init/result.json"  # written at the end of cloud-init; the node is a member before
+    eventually("cloud-init ends", lambda: json.loads(face.ssh(node, "cat", result))["v1"]["errors"] == [])
     assert face.ssh(node, "cat", "/var/lib/cloud/instance/user-data.txt").startswith("#!/bin/sh")
 
 
@@ -125,12 +118,16 @@ def test_a_service_answers_from_every_node_to_every_node(face: Face, tmp_path: P
     overlay.create_service(manager, "app")
     eventually("five tasks run", lambda: [one[1] for one in overlay.tasks(manager)] == ["running"] * 5)
 
-    answers = {(a.hostname, b.hostname): overlay.over_host_port(a, b) for a in hosts for b in hosts}
+    # A task runs a moment before its server listens, and its address is known on the other nodes a moment later.
+    def answer(ask: Callable[[], str]) -> str:
+        return str(eventually("the service answers", ask, 60))
+
+    answers = {(a.hostname, b.hostname): answer(partial(overlay.over_host_port, a, b)) for a in hosts for b in hosts}
     assert len(answers) == 25
     assert len(set(answers.values())) == 5, "each node answers with its own task"
 
     addresses = [one[2].strip("[]").split("/")[0] for one in overlay.tasks(manager)]
-    across = {(a.hostname, address): overlay.over_network(a, address) for a in hosts for address in addresses}
+    across = {(a.hostname, one): answer(partial(overlay.over_network, a, one)) for a in hosts for one in addresses}
     assert set(across.values()) == set(answers.values())
     overlay.on(manager, "docker", "service", "rm", "hello")
 
@@ -147,14 +144,14 @@ def test_a_stack_is_deployed_and_kept_so(face: Face) -> None:
     assert "hello" in face.ssh(node, "docker", "service", "inspect", "site_web")
 
     face.ssh(node, "docker", "service", "rm", "site_web")
-    assert [one["code"] for one in face.status()["problems"]] == ["drift"]
+    eventually("the drift is told", lambda: [one["code"] for one in face.status()["problems"]] == ["drift"], 30)
     assert face.up()["healthy"] is True
     assert "site_web" in face.ssh(node, "docker", "service", "ls", "--format", "{{.Name}}")
 
     face.file.write_text(plain)
     assert [(one["action"], one["kind"]) for one in face.json("plan")["changes"]] == [("delete", "stack")]
     assert face.up()["healthy"] is True
-    assert face.ssh(node, "docker", "service", "ls", "-q") == ""
+    eventually("the service is gone", lambda: face.ssh(node, "docker", "service", "ls", "-q") == "", 30)
 
 
 def test_a_network_removed_by_hand_is_made_again(face: Face) -> None:
@@ -180,7 +177,7 @@ def test_scale_out_and_in(face: Face) -> None:
 
     assert back["healthy"] is True
     assert sum(node["pool"] == "web" for node in back["nodes"]) == 1
-    assert {one["Status"] for one in swarm_says(face, leader(back))} == {"Ready"}
+    eventually("all are ready", lambda: {one["Status"] for one in swarm_says(face, leader(back))} == {"Ready"}, 30)
     assert len(swarm_says(face, leader(back))) == 5
 
 
@@ -211,7 +208,7 @@ def test_a_wiped_manager_is_replaced_with_the_same_swarm_id(face: Face) -> None:
     power.kill(record)
     host.wipe(record)
     face.up()
-    after = eventually("healthy again", lambda: (d := face.status())["healthy"] and d)
+    after = face.healthy(120)
 
     assert after["swarm_id"] == before["swarm_id"]
     assert after["epoch"] == before["epoch"]
@@ -305,9 +302,10 @@ def test_no_secret_anywhere(face: Face, sampler: Sampler) -> None:
     token = face.ssh(leader(face.status()), "docker", "swarm", "join-token", "-q", "worker").strip()
     face.printed.pop(-2)  # that output was asked for by this test itself
     assert SECRETS.search(token.encode()), "the pattern knows what a token looks like"
+    assert token.encode() in own_tokens()
 
     assert sampler.rounds > 100
-    assert sampler.hits == set()
+    assert {hit for hit in sampler.hits if hit in own_tokens() or not hit.startswith(b"SWMTKN")} == set()
     assert [text for text in face.printed if SECRETS.search(text.encode())] == []
     assert secret_files(paths.cluster_dir("e2e")) == []
     for one in overlay.hosts("e2e"):
@@ -315,6 +313,12 @@ def test_no_secret_anywhere(face: Face, sampler: Sampler) -> None:
         assert [secret_files(root / part) for part in ("etc", "run", "tmp", "root", "var", "usr/local")] == [[]] * 6
         journal = overlay.on(one, "journalctl", "--no-pager", "-o", "cat", timeout=60)
         assert not SECRETS.search(journal.encode()), one.hostname
+
+
+def own_tokens() -> set[bytes]:
+    """Every join token that the cluster ever had: one in the argv of a swarm made by hand beside it is no fault of ours."""
+    store = paths.cluster_dir("e2e") / "store"
+    return {path.read_bytes().strip() for role in ("worker", "manager") for path in (store / role).iterdir()}
 
 
 def secret_files(folder: Path) -> list[str]:
@@ -363,12 +367,6 @@ def test_down_leaves_nothing(face: Face, before: dict[str, list[str]]) -> None:
     """`down` leaves no process, namespace, mount, interface, rule, cgroup, sysctl, folder or lock."""
     face.run("down", str(face.file), "--yes")
 
-    left = differences(before, snapshot())
-    for _ in range(20):
-        if not left:
-            break
-        time.sleep(1)
-        left = differences(before, snapshot())
-    assert left == {}
+    assert left(before) == {}
     assert face.status()["swarm_id"] is None
     assert face.run("down", str(face.file), "--yes").returncode == 0, "a second `down` has nothing to do"

@@ -30,6 +30,7 @@ pools:
   web: {min: 1, max: 4}
 tokens: {rotate_every: 90d}
 """
+LIVE = 60  # seconds until published = live: the promise; at one moment a manager may not answer, or lead no more
 AGENT = ("python3", "-I", "/usr/local/lib/bootstrap/agent.pyz")
 
 
@@ -94,7 +95,7 @@ def test_machines_that_boot_during_a_rotation_join(face: Face) -> None:
         rotations.result()
     document = face.status()
     assert [node["state"] for node in by_role(document, "worker")] == ["ready"] * 4
-    assert document["tokens"]["published_is_live"]
+    wait(lambda: is_live(face), LIVE)
     assert len(versions) >= 2
     assert versions == sorted(set(versions))
 
@@ -104,7 +105,7 @@ def test_three_rotations_at_once_end_well(face: Face) -> None:
     with ThreadPoolExecutor(3) as pool:
         answers = list(pool.map(lambda _: rotate(face), range(3)))
     assert all(one["rotated"] == ["worker", "manager"] for one in answers)
-    assert is_live(face)
+    wait(lambda: is_live(face), LIVE)
 
 
 def test_a_rotation_killed_before_it_publishes_heals_itself(face: Face) -> None:
@@ -116,7 +117,7 @@ def test_a_rotation_killed_before_it_publishes_heals_itself(face: Face) -> None:
     assert killed.returncode != 0
     assert "kill at rotate.rotated" in killed.stderr
     took = wait(lambda: store().read()[0]["secrets"]["worker"]["fp"] != before, 120)
-    assert is_live(face)
+    wait(lambda: is_live(face), LIVE)
     print(f"published {took:.1f} s after the kill")  # noqa: T201 - a figure that a reader of the run wants
     assert rotate(face, "--role", "worker")["rotated"] == ["worker"]
     assert store().read()[0]["rotation"] is None
@@ -143,15 +144,16 @@ def test_the_timer_rotates_on_the_leader_by_the_inventory_s_period(face: Face) -
     before = store().read()[0]
     assert before["rotate_every"] == 90 * 86400
     swap(store(), lambda now: {**now, "rotate_every": 1}, "test")
+    lead = leader(face.healthy())  # as late as can be: it may change
     try:
-        for host in sorted(managers, key=lambda name: name == leader(document)):
+        for host in sorted(managers, key=lambda name: name == lead):
             face.ssh(host, "systemctl", "start", service)
             moved = store().read()[0]["secrets"] != before["secrets"]
-            assert moved is (host == leader(document))
+            assert moved is (host == lead)
     finally:
         swap(store(), lambda now: {**now, "rotate_every": 90 * 86400}, "test")
     assert store().read()[0]["rotated_at"] > before["rotated_at"]
-    assert is_live(face)
+    wait(lambda: is_live(face), LIVE)
 
 
 def test_an_engine_that_crashes_again_and_again_comes_back(face: Face) -> None:
@@ -165,7 +167,7 @@ def test_every_manager_says_how_it_is(face: Face) -> None:
     """The store has a word of each, which grows, and no manager ails."""
     first = store().beats()
     assert len(first) == 3
-    wait(lambda: all(facts["n"] != first[name]["n"] for name, facts in store().beats().items()), 30)
+    wait(lambda: all(facts["n"] != first[name]["n"] for name, facts in store().beats().items()), 60)
     assert {facts["raft_restarts"] for facts in first.values()} == {0}
 
 

@@ -15,8 +15,8 @@ from typing import Any
 import pytest
 
 from bootstrap.checkpoint import FOLDER, VARIABLE
-from tests.e2e.face import Face, by_role
-from tests.e2e.machine import differences, snapshot
+from tests.e2e.face import Face, by_role, eventually
+from tests.e2e.machine import left, snapshot
 
 pytestmark = pytest.mark.lab
 
@@ -90,7 +90,7 @@ def one_cluster(face: Face, *patience: str) -> None:
     assert face.json("plan")["changes"] == []
     found = nodes(face)
     assert sorted(found) == ["tworuns-managers-a-1", "tworuns-web-1", "tworuns-web-2"]
-    assert {status for _, status, _ in found.values()} == {"Ready"}
+    eventually("all are ready", lambda: {status for _, status, _ in nodes(face).values()} == {"Ready"}, 30)
 
 
 def test_two_up_at_once(face: Face) -> None:
@@ -100,8 +100,7 @@ def test_two_up_at_once(face: Face) -> None:
     one_cluster(face, "0s", "5m")
 
     face.run("down", str(face.file), "--yes")
-    left = [one for kind in differences(before, snapshot()).values() for one in kind if "tworuns" in one]
-    assert left == []
+    assert left(before, lambda one: "tworuns" in one) == {}
 
 
 def test_five_up_at_once(face: Face) -> None:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import socket
 import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from contextlib import suppress
 from pathlib import Path
 
 from bootstrap.errors import BootstrapError
@@ -89,6 +92,26 @@ def until(what: Callable[..., object], *about: object, timeout: float = 60.0) ->
     return time.monotonic() - began
 
 
+def stays(what: Callable[..., set[str]], *about: object, timeout: float = 20.0) -> set[str]:
+    """What is still there when everything that is ending had that many seconds: a dead process, a loop device."""
+    end = time.monotonic() + timeout
+    while (left := what(*about)) and time.monotonic() < end:
+        time.sleep(0.2)
+    return left
+
+
+def reaches(one: HostRecord, two: HostRecord | str) -> bool:
+    """Whether a ping is answered now. After a boot or a cut the first may be lost: an address is asked for first (ARP)."""
+    return sh(one, f"ping -c1 -W1 {two if isinstance(two, str) else two.address}").code == 0
+
+
+def slay(pids: Iterable[int]) -> None:
+    """Kill -9 them; one may have ended with another."""
+    for pid in pids:
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+
+
 def engine(record: HostRecord) -> bool:
     """Whether its Docker engine answers."""
     return host.ready(record) and sh(record, "test -e /run/docker.sock && docker info >/dev/null 2>&1").code == 0
@@ -120,7 +143,7 @@ def boot_id(record: HostRecord) -> str:
 def greets(record: HostRecord) -> bool:
     """Whether sshd answers from this machine."""
     try:
-        with socket.create_connection((record.address, 22), 1) as connection:
+        with socket.create_connection((record.address, 22), 5) as connection:  # a busy machine forks slowly
             return connection.recv(4) == b"SSH-"
     except OSError:
         return False

@@ -10,9 +10,24 @@ from bootstrap.lab.records import HostRecord
 from bootstrap.providers.local.control import make_store
 from bootstrap.providers.local.faults import Faults
 from bootstrap.providers.local.host import binds
-from tests.lab.live import Live, boot_id, booted, engine, greets, rebooted, said, sh, traces, until
+from tests.lab.live import (
+    Live,
+    boot_id,
+    booted,
+    engine,
+    greets,
+    reaches,
+    rebooted,
+    said,
+    sh,
+    slay,
+    stays,
+    traces,
+    until,
+)
 
 pytestmark = pytest.mark.lab
+OFF = 100.0  # seconds to go down: an engine that has just begun to start is given 90 by its systemd
 
 
 @pytest.fixture(scope="module")
@@ -30,16 +45,12 @@ def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
             yield live
         finally:
             live.down()
-            assert not [line for line in traces(paths.root(), "harmed") if not line.startswith("file")]
+            assert not stays(lambda: {one for one in traces(paths.root(), "harmed") if not one.startswith("file")})
 
 
 @pytest.fixture
 def faults(live: Live) -> Faults:
     return Faults(live.cluster, print)
-
-
-def reaches(one: HostRecord, two: HostRecord) -> bool:
-    return sh(one, f"ping -c1 -W1 {two.address}").code == 0
 
 
 def free(record: HostRecord) -> int:
@@ -66,7 +77,7 @@ def test_a_full_disk_is_full_until_it_is_healed(live: Live, faults: Faults) -> N
     one, two = live.hosts[:2]
     for _ in range(2):
         faults.strike("fill", one.hostname)
-    assert free(one) == 0
+    assert free(one) < 1 << 16  # whoever gives up a temporary file of its own leaves that much room
     assert "No space left" in sh(one, "head -c 100000 /dev/zero >/var/lib/docker/probe").stderr
     assert not writes(one, "/root")
     assert writes(two, "/root")
@@ -107,8 +118,9 @@ def test_a_partition_holds_until_it_is_healed(live: Live, faults: Faults) -> Non
     until(lambda: reaches(one, three))
     until(lambda: reaches(three, two))
     for each in (one, two):
-        assert said(each, f"ping -c1 -W2 {live.fabric.gateway} && ping -c1 -W2 {live.fabric.machine}")
-        assert said(each, "timeout 5 bash -c 'echo >/dev/tcp/169.254.169.254/80 && echo open'") == "open"
+        until(reaches, each, live.fabric.gateway)
+        until(reaches, each, live.fabric.machine)
+        until(lambda each=each: sh(each, "timeout 5 bash -c 'echo >/dev/tcp/169.254.169.254/80'").code == 0)
 
     before = boot_id(one)
     power.reboot(one)
@@ -148,13 +160,13 @@ def test_a_host_can_be_given_another_address(live: Live, faults: Faults) -> None
     with pytest.raises(BootstrapError, match="keeps its address"):
         address.move(one)
 
-    power.off(one)
+    power.off(one, OFF)
     live.hosts[0] = moved = address.move(one)
     faults.strike("start", one.hostname)
 
     assert (moved.instance, moved.hostname) == (one.instance, one.hostname)
     assert moved.address != one.address
-    until(lambda: f" {moved.address}/20" in said(moved, "ip -4 -o addr show dev eth0"))
+    until(lambda: f" {moved.address}/20" in sh(moved, "ip -4 -o addr show dev eth0").stdout)
     assert f"{moved.address} {moved.hostname}" in said(moved, "cat /etc/hosts; ls /root/mine")
     until(lambda: reaches(three, moved))
 
@@ -198,8 +210,7 @@ def test_a_host_without_its_power_supply_is_not_on(live: Live, faults: Faults) -
     """Its systemd lives on, without a network for good: it counts as off, and a start boots it anew."""
     one, two = live.hosts[:2]
     before = boot_id(one)
-    for pid in host.group(one).pids(cgroups.OUTSIDE):
-        command.attempt(["kill", "-9", str(pid)])
+    slay(host.group(one).pids(cgroups.OUTSIDE))
     until(lambda: not host.running(one))
     assert host.init_pid(one) is not None
 
@@ -216,7 +227,7 @@ def test_a_reboot_and_an_off_right_after_power_on_are_heard(live: Live, faults: 
         host.boot(one, binds(one))
         first = host.init_pid(one)
         press(one)
-        until(lambda first=first: host.init_pid(one) != first, timeout=30)
+        until(lambda first=first: host.init_pid(one) != first, timeout=OFF)
     power.kill(one)  # in the middle of its reboot
     assert not host.group(one).pids()
     faults.strike("start", one.hostname)

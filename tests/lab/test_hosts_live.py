@@ -4,6 +4,7 @@ import os
 import stat
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -11,10 +12,11 @@ import pytest
 from bootstrap.errors import BootstrapError
 from bootstrap.lab import cgroups, fabric, host, paths, power, records
 from bootstrap.lab.runner import HostRunner
-from tests.lab.live import TINY, Live, boot_id, booted, engine, greets, rebooted, said, settled, sh, until
+from tests.lab.live import TINY, Live, boot_id, booted, engine, greets, reaches, rebooted, said, settled, sh, until
 
 pytestmark = pytest.mark.lab
 
+OFF = 100.0  # seconds to go down: an engine that has just begun to start is given 90 by its systemd
 ENGINES = {"debian-13": "26.1", "debian-12": "20.10", "debian-sid": "2"}
 IMAGES = ["debian-13", "debian-12", pytest.param("debian-sid", marks=pytest.mark.slow)]
 
@@ -43,13 +45,13 @@ def test_a_host_boots_to_sshd_and_docker(live: Live) -> None:
         assert said(one, "cat /var/lib/runs") == "run"
         assert said(one, "docker version --format '{{.Server.Version}}'").startswith(ENGINES[live.image])
         assert said(one, "hostname") == one.hostname
-        assert greets(one)
+        until(greets, one)
 
 
 def test_the_fabric_gives_the_address(live: Live) -> None:
     """It comes by DHCP, as in a cloud, and the gateway answers names."""
     for one in live.hosts:
-        assert f"{one.address}/20" in said(one, "ip -4 -o addr show dev eth0")
+        until(lambda one=one: f"{one.address}/20" in sh(one, "ip -4 -o addr show dev eth0").stdout)
         assert "proto dhcp" in said(one, "ip route show default")
         assert said(one, "getent hosts $(hostname)").split()[0] == one.address
 
@@ -58,7 +60,8 @@ def test_hosts_reach_each_other_and_the_machine(live: Live) -> None:
     """One wire for all, and this machine at its end."""
     one, two = live.hosts
 
-    assert said(one, f"ping -c1 -W2 {two.address} && ping -c1 -W2 {live.fabric.machine}")
+    until(reaches, one, two)
+    until(reaches, one, live.fabric.machine)
     assert fabric.running(live.cluster)
 
 
@@ -100,8 +103,8 @@ def test_a_command_that_does_not_end_is_killed(live: Live) -> None:
         sh(one, "sleep 4711; true", timeout=0.3)
 
     assert caught.value.code == "timeout"
-    assert time.monotonic() - began < 5
-    assert said(one, "ps ax -o args= | grep -c '[s]leep 4711' || true") == "0"
+    assert time.monotonic() - began < 30  # not 4711; a busy machine kills slowly
+    until(lambda: sh(one, "ps ax -o args= | grep -c '[s]leep 4711'").stdout.strip() == "0")
 
 
 def test_a_reboot_brings_it_back_with_a_new_network(live: Live) -> None:
@@ -110,13 +113,13 @@ def test_a_reboot_brings_it_back_with_a_new_network(live: Live) -> None:
     before = boot_id(one)
     said(one, "ip link add left type bridge")
 
-    said(one, "systemctl reboot")
+    sh(one, "systemctl reboot")  # it may be killed before it has said that it succeeded
     until(rebooted, one, before)
     until(engine, one)
 
     assert said(one, "cat /var/lib/runs") == "run"
     assert sh(one, "ip link show left").code != 0
-    assert greets(one)
+    until(greets, one)
 
 
 def test_reboots_while_commands_run_do_not_hang(live: Live) -> None:
@@ -126,7 +129,7 @@ def test_reboots_while_commands_run_do_not_hang(live: Live) -> None:
         until(engine, one)
         before = boot_id(one)
         power.reboot(one)
-        until(rebooted, one, before, timeout=20)
+        until(rebooted, one, before, timeout=OFF)  # one that hangs does so for ever
     until(engine, one)
 
 
@@ -134,7 +137,7 @@ def test_off_is_off_and_on_is_on(live: Live) -> None:
     """An off host has no process and no port; commands are refused; booting it twice makes one host."""
     one = live.hosts[0]
 
-    power.off(one)
+    power.off(one, OFF)
     assert not host.running(one)
     assert not (paths.NAMESPACES / paths.host_namespace(one.cluster, one.hostname)).exists()
     with pytest.raises(BootstrapError, match="is off"):
@@ -187,7 +190,7 @@ def test_binds_are_shown_in_the_host(live: Live, tmp_path: Path) -> None:
     one = live.hosts[0]
     for name in ("open", "shut"):
         (tmp_path / name).mkdir()
-    power.off(one)
+    power.off(one, OFF)
 
     host.boot(one, [(tmp_path / "open", "/srv/open", False), (str(tmp_path / "shut"), "/srv/shut", True)])
     before = boot_id(one)
@@ -197,7 +200,7 @@ def test_binds_are_shown_in_the_host(live: Live, tmp_path: Path) -> None:
     said(one, "echo hello >/srv/open/file")
     assert (tmp_path / "open/file").read_text() == "hello\n"
     assert sh(one, "touch /srv/shut/file").code != 0
-    power.off(one)
+    power.off(one, OFF)
     assert (tmp_path / "open/file").exists()
     host.boot(one)
     until(engine, one)
@@ -215,17 +218,17 @@ def test_engines_form_a_swarm_that_survives_power_cuts(live: Live) -> None:
     said(one, "docker network create -d overlay --attachable ov")
     command = "docker service create -d --name s --mode global --network ov --endpoint-mode dnsrr tiny:1 sleep 1000"
     said(one, command)
-    until(lambda: sh(one, "docker service ps s --format '{{.CurrentState}}'").stdout.count("Running") == 2)
+    until(lambda: sh(one, "docker service ps s --format '{{.CurrentState}}'").stdout.count("Running") == 2, timeout=120)
     inside = "docker exec $(docker ps -q)"
     until(lambda: len(sh(one, f"{inside} getent ahostsv4 tasks.s | cut -d' ' -f1 | sort -u").stdout.split()) == 2)
     for address in said(one, f"{inside} getent ahostsv4 tasks.s | cut -d' ' -f1 | sort -u").split():
-        assert said(one, f"{inside} ping -c1 -W5 {address}")
+        until(lambda address=address: sh(one, f"{inside} ping -c1 -W5 {address}").code == 0)  # gossip takes a moment
 
     power.kill(two)
     assert not host.running(two)
     host.boot(two)
     nodes = "docker node ls --format '{{.Hostname}} {{.Status}}'"
-    until(lambda: sh(one, nodes).stdout.count("Ready") == 2, timeout=90)
+    until(lambda: sh(one, nodes).stdout.count("Ready") == 2, timeout=180)
     until(lambda: sh(two, "docker info --format '{{.Swarm.LocalNodeState}}'").stdout.strip() == "active")
     for each in live.hosts:
         said(each, "docker swarm leave --force")
@@ -247,7 +250,7 @@ def test_a_wiped_host_is_a_new_machine(live: Live) -> None:
 
     assert said(fresh, "cat /var/lib/runs") == "run"
     assert sh(fresh, "test -e /root/mine").code != 0
-    assert greets(fresh)
+    until(greets, fresh)
 
 
 def test_hosts_outlive_the_run_that_started_them(live: Live) -> None:
@@ -258,10 +261,15 @@ def test_hosts_outlive_the_run_that_started_them(live: Live) -> None:
 
     for pid in pids:
         assert os.getsid(pid) != os.getsid(0)
-        assert not [
-            fd for fd in Path(f"/proc/{pid}/fd").iterdir() if str(fd.readlink()).startswith(("/dev/pts", "/dev/tty"))
-        ]
+        assert not [name for name in _open(pid) if name.startswith(("/dev/pts", "/dev/tty"))]
         assert str(Path(f"/proc/{pid}/cwd").readlink()) in {"/", *(str(host.folder(one)) for one in live.hosts)}
+
+
+def _open(pid: int) -> Iterator[str]:
+    """What a process has open; it may close one while we look."""
+    for fd in Path(f"/proc/{pid}/fd").iterdir():
+        with suppress(FileNotFoundError):
+            yield str(fd.readlink())
 
 
 def test_a_host_cannot_change_what_is_the_machine_s(live: Live) -> None:
