@@ -19,6 +19,7 @@ DISK_FAULTS = {  # what is the disk's fault and never ours, with the mend
     errno.EIO: _MEND,
     errno.EROFS: f"{_MEND}; it is mounted read-only",
 }
+ACCESS = frozenset({errno.EACCES, errno.EPERM})  # who asks may not
 
 
 class BootstrapError(Exception):
@@ -73,6 +74,17 @@ class FailedTogether(BootstrapError):  # noqa: N818 - reads as what it is: sever
         else:
             super().__init__(f"{len(errors)} steps failed: {'; '.join(str(one) for one in errors)}", fix=again)
         self.errors = errors
+
+
+def outside(error: OSError, where: str = "") -> BootstrapError | None:
+    """The error in our words where this machine is at fault and not we; None for any other."""
+    if error.errno in DISK_FAULTS:
+        return unwritable(error, where)
+    if error.errno not in ACCESS:
+        return None
+    path = str(error.filename or where)
+    fix = f"run it as root (`sudo`); if you are: `namei -l {path}` shows who may what"
+    return BootstrapError(f"no access: {os.strerror(error.errno)}", where=path, fix=fix, code="no_access")
 
 
 def unwritable(error: OSError, where: str = "") -> BootstrapError:

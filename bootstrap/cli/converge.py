@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
@@ -17,10 +18,14 @@ from bootstrap.model.resource import Action, Plan
 _TAKING = frozenset({Action.DELETE, Action.REPLACE})
 
 
-def agree(run: Run, session: Session) -> tuple[Plan, bool]:
-    """The plan, shown, and agreed to if it changes anything; and whether anybody had to agree."""
+def agree(run: Run, session: Session, *, allowed: Callable[[Plan], None] = lambda _: None) -> tuple[Plan, bool]:
+    """The plan, shown, and agreed to if it changes anything; and whether anybody had to agree.
+
+    `allowed` raises what speaks against it before anybody is asked.
+    """
     plan = session.plan_up()
     reach("up.planned")
+    allowed(plan)
     show(run, plan)
     if plan:
         run.confirm("apply this plan?")

@@ -17,13 +17,12 @@ import click
 from bootstrap.cli.run import Run
 from bootstrap.engine.logs import redact
 from bootstrap.errors import (
-    DISK_FAULTS,
     EXIT_FAILED,
     BootstrapError,
     FailedTogether,
     InterruptedRun,
     UsageError,
-    unwritable,
+    outside,
 )
 from bootstrap.inventory import InvalidInventory
 
@@ -115,8 +114,8 @@ def _translated(error: BaseException, run: Run) -> BootstrapError:
         return error
     if isinstance(error, click.ClickException):
         return _usage(error)
-    if isinstance(error, OSError) and error.errno in DISK_FAULTS:
-        return unwritable(error)
+    if isinstance(error, OSError) and (known := outside(error)) is not None:
+        return known
     return BootstrapError(f"{type(error).__name__}: {error}".splitlines()[0], fix=BUG, code="bug")
 
 

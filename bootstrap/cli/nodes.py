@@ -25,6 +25,12 @@ def find(session: Session, word: str) -> Instance:
     raise _unclear(session, word, found) if found else _nobody(session, word, instances)
 
 
+def refuse_unknown(session: Session, word: str) -> None:
+    """BootstrapError for a word that names nothing, before the lock is taken: such a run leaves no trace."""
+    if not any(word in {one.hostname, one.id} for one in session.instances()):
+        find_member_or_place(session, word)
+
+
 def find_member(session: Session, word: str) -> Member:
     """The one member that `word` names, also one of which only the node or only the machine is there.
 
@@ -45,7 +51,9 @@ def find_node(session: Session, word: str) -> Mapping[str, Any]:
     """The node that `word` names; BootstrapError for a machine that is none."""
     member = find_member(session, word)
     if member.node is None:
-        session.ask()  # where no manager answers, that is why
+        session.ask()  # where no manager answers, that is why; in an election it waits for the one that does
+        member = find_member(session, word)
+    if member.node is None:
         fix = f"see `bootstrap logs {session.cluster.path or 'FILE'} {member.name}`"
         raise BootstrapError("the machine is no node of the swarm", where=member.name, fix=fix, code="no_node")
     return member.node
@@ -84,6 +92,9 @@ def shell_words(words: Sequence[str]) -> list[str]:
 
 
 def _nobody(session: Session, word: str, instances: Sequence[Instance]) -> BootstrapError:
+    if not instances and session.control() is None:
+        fix = f"run `bootstrap up {session.cluster.path or 'FILE'}` first"
+        raise BootstrapError("there is no such cluster yet", where=session.cluster.name, fix=fix, code="no_cluster")
     names = ", ".join(one.hostname for one in instances[:20]) or "none"
     more = f" and {len(instances) - 20} more" if len(instances) > 20 else ""
     return BootstrapError(

@@ -11,29 +11,31 @@ from typing import cast
 from bootstrap.checkpoint import reach
 from bootstrap.engine.events import ChangeDone, ChangeFailed, ChangeSkipped, ChangeStarted, Event
 from bootstrap.engine.order import Part, Step, order, steps
-from bootstrap.errors import DISK_FAULTS, BootstrapError, FailedTogether, InterruptedRun, unwritable
+from bootstrap.errors import BootstrapError, FailedTogether, InterruptedRun, outside
 from bootstrap.model.resource import Action, Plan, Resource
 
 Clock = Callable[[], float]
 
 
-def apply(plan: Plan, *, parallel: int = 8, clock: Clock = time.monotonic) -> Generator[Event, None, None]:
+def apply(
+    plan: Plan, *, parallel: int = 8, clock: Clock = time.monotonic, ended: Callable[[], None] = lambda: None
+) -> Generator[Event, None, None]:
     """Carry out every change in its order, up to `parallel` at a time, and yield an event for each turn of each.
 
     After a failure or an interruption nothing new starts; what runs is let end. Then every change that was left is
     told as skipped, and FailedTogether (with every failure) or InterruptedRun is raised. A plan made anew goes on.
-    `clock` counts seconds.
+    `clock` counts seconds; `ended` is called after each step, before that is told.
     """
     if parallel < 1:
         raise ValueError("parallel is at least 1")
     work = _Work(plan, clock)
     with ThreadPoolExecutor(max_workers=parallel, thread_name_prefix="apply") as pool:
-        yield from _carry_out(work, pool, parallel)
+        yield from _carry_out(work, pool, parallel, ended)
     yield from work.left()
     work.judge()
 
 
-def _carry_out(work: _Work, pool: ThreadPoolExecutor, parallel: int) -> Iterator[Event]:
+def _carry_out(work: _Work, pool: ThreadPoolExecutor, parallel: int, noted: Callable[[], None]) -> Iterator[Event]:
     """Start what is ready and collect what has ended, until nothing runs and nothing may start."""
     running: dict[Future[None], Step] = {}
     while True:
@@ -44,6 +46,7 @@ def _carry_out(work: _Work, pool: ThreadPoolExecutor, parallel: int) -> Iterator
             if not running:
                 return
             ended, _ = wait(running, return_when=FIRST_COMPLETED)
+            noted()
             for future in sorted(ended, key=lambda one: running[one]):
                 yield from work.ended(running.pop(future), future.exception())
         except KeyboardInterrupt:
@@ -136,8 +139,8 @@ def _told(error: BaseException, where: str) -> BootstrapError:
         return error
     if not isinstance(error, Exception):
         raise error
-    if isinstance(error, OSError) and error.errno in DISK_FAULTS:
-        return unwritable(error, where)
+    if isinstance(error, OSError) and (known := outside(error, where)) is not None:
+        return known
     bug = BootstrapError(
         f"bug: {type(error).__name__}: {error}",
         where=where,

@@ -6,9 +6,11 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from bootstrap.engine.clock import Clock
+from bootstrap.checkpoint import reach
+from bootstrap.engine import hindrance
 from bootstrap.engine.events import Event
-from bootstrap.engine.ready import POLL, Progress
+from bootstrap.engine.progress import step
+from bootstrap.engine.ready import POLL, Patience
 from bootstrap.errors import BootstrapError
 from bootstrap.model.naming import LABEL_POOL
 from bootstrap.providers.base import Instance
@@ -54,28 +56,43 @@ def wait_in_service(
     status: Callable[[], dict[str, Any]],
     instances: Callable[[], Sequence[Instance]],
     names: Collection[str],
-    timeout: float,
-    clock: Clock,
+    patience: Patience,
 ) -> Iterator[Event]:
-    """Until the machines of these hostnames are nodes that answer; BootstrapError after `timeout` seconds."""
-    progress = Progress(clock)
-    deadline = clock.now() + timeout
+    """Until the machines of these hostnames are nodes that answer; BootstrapError when the time is over, or in vain."""
+    progress = patience.begin()
     while True:
+        reach("wait.service")
         machines = {one.hostname: one for one in instances() if one.hostname in names}
-        nodes = {node["instance"]: node for node in status()["nodes"] if answers(node)}
+        document = status()
+        nodes = {node["instance"]: node for node in document["nodes"] if answers(node)}
         in_service = {name for name, one in machines.items() if serves(one, nodes.get(one.id))}
-        yield from progress.of({name: "active" if name in in_service else one.step for name, one in machines.items()})
+        yield from progress.of({name: "active" if name in in_service else step(one) for name, one in machines.items()})
         late = sorted(set(names) - in_service)
         if not late:
             return
-        if clock.now() >= deadline:
+        _in_vain(document, [machines[name] for name in late if name in machines], late, patience)
+        yield from progress.why(_waiting(document, late), list(machines.values()))
+        if patience.over(progress):
             raise BootstrapError(
-                f"not in service within {timeout:.0f} s",
+                f"not in service within {patience.timeout:.0f} s",
                 where=", ".join(late),
-                fix=f"see `bootstrap logs FILE {late[0]}`; the same command goes on from here",
+                fix=f"see `bootstrap logs FILE {late[0]}`; `{patience.again}` goes on from here",
                 code="unhealthy",
             )
-        clock.sleep(POLL)
+        patience.clock.sleep(POLL)
+
+
+def _in_vain(document: Node, machines: Sequence[Instance], late: Sequence[str], patience: Patience) -> None:
+    """BootstrapError where a person has to do something before all of these can come into service."""
+    found = hindrance.in_service(machines, hindrance.lift_of_upkeep(document)) if len(machines) == len(late) else None
+    if found is not None:
+        raise found.error(patience.cluster, patience.again, "unhealthy")
+
+
+def _waiting(document: Node, late: Sequence[str]) -> list[Node]:
+    """For whom is waited: what `status` says of them, or else that they are not there yet."""
+    told = [one for one in document["problems"] if one["node"] in late]
+    return told or [{"code": "late", "node": name, "message": "it is not in service yet"} for name in late]
 
 
 def serves(machine: Instance, node: Node | None) -> bool:

@@ -111,7 +111,7 @@ def _wanted_managers(session: Session, surge: Surge) -> list[str]:
 
 def _wait(session: Session, names: list[str]) -> Iterator[Event]:
     limit = float(max(one.timeouts.boot + one.timeouts.healthy for one in session.cluster.groups))
-    yield from wait_in_service(session.status, session.provider.instances, names, limit, session.clock)
+    yield from wait_in_service(session.status, session.provider.instances, names, session.patience(limit))
 
 
 def end_surge(session: Session, *, parallel: int) -> Iterator[Event]:

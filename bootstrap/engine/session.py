@@ -14,12 +14,13 @@ from bootstrap.engine.clock import Clock, SystemClock
 from bootstrap.engine.diff import diff
 from bootstrap.engine.doctor.examine import examine
 from bootstrap.engine.events import Event
+from bootstrap.engine.hindrance import ELECTION
 from bootstrap.engine.member import Member
-from bootstrap.engine.ready import wait_formed, wait_healthy
+from bootstrap.engine.ready import POLL, Patience, wait_formed, wait_healthy
 from bootstrap.engine.remove import remove
 from bootstrap.engine.replace import end_surge, kept, replace
 from bootstrap.engine.status import status_document
-from bootstrap.engine.trail import recorded
+from bootstrap.engine.trail import OURS, flush, recorded
 from bootstrap.errors import BootstrapError
 from bootstrap.model.cluster import Cluster
 from bootstrap.model.finding import Finding
@@ -29,7 +30,7 @@ from bootstrap.providers.base import Instance, LockInfo, Provider, SshWay
 from bootstrap.remote.runner import Runner
 from bootstrap.swarm.network import desired_networks, existing_networks
 from bootstrap.swarm.node import Leaving, leaving, leaving_nodes, refuse_moves
-from bootstrap.swarm.settings import changed_settings
+from bootstrap.swarm.settings import changed_settings, outdated_settings
 from bootstrap.swarm.stack import desired_stacks, existing_stacks
 from bootstrap.swarm.view import Silence, View, observe
 
@@ -50,7 +51,7 @@ class Session:
     provider: Provider
     clock: Clock = field(default_factory=SystemClock)
     say: Callable[[str], None] = field(default=print, compare=False, repr=False)
-    _locks: set[str] = field(default_factory=set, compare=False, repr=False)  # ids of those that are our own
+    _told: dict[str, str] = field(default_factory=dict, compare=False, repr=False)  # of each machine, while waiting
 
     def plan_up(self) -> Plan:
         """What `up` would do. What lives inside the swarm is `unknown` while no manager answers."""
@@ -91,22 +92,28 @@ class Session:
 
     def apply(self, plan: Plan, *, parallel: int = 8) -> Iterator[Event]:
         """Carry it out as far as it goes; events tell each step, the end raises what failed."""
-        return apply(plan, parallel=parallel)
+        return apply(plan, parallel=parallel, ended=flush)
+
+    def patience(self, timeout: float) -> Patience:
+        """How to wait for at most `timeout` seconds; one run tells each step of a machine once."""
+        again = f"bootstrap up {self.cluster.path or 'FILE'}"
+        return Patience(timeout, self.clock, self.cluster.name, again, self._told)
 
     def wait_formed(self, timeout: float) -> Iterator[Event]:
         """Wait until a manager answers with a quorum; machines tell how far they are."""
-        return wait_formed(self.provider, timeout, self.clock)
+        return wait_formed(self.provider, self.patience(timeout))
 
     def wait_healthy(self, timeout: float) -> Iterator[Event]:
         """Wait until `status` says healthy; the last problems are the error where it does not."""
-        return wait_healthy(self.status, self.provider.instances, timeout, self.clock)
+        return wait_healthy(self.status, self.provider.instances, self.patience(timeout))
 
     def status(self) -> dict[str, Any]:
         """The status document (docs/output.md)."""
         control, instances = self.provider.control(), self.provider.instances()
         view = observe(self.provider, control, instances) if control else Silence()
-        drift = Plan(self.cluster.name)
+        drift, outdated = Plan(self.cluster.name), list(self.provider.outdated())
         if isinstance(view, View):
+            outdated += outdated_settings(self.cluster, view, instances)
             drift = diff(self.cluster.name, self._swarm_desired(view), self._swarm_existing(view, {}))
         document = status_document(
             self.cluster,
@@ -114,7 +121,7 @@ class Session:
             sizes=self.provider.sizes(),
             control=control,
             view=view,
-            outdated=list(self.provider.outdated()),
+            outdated=outdated,
             drift=drift,
         )
         return {**document, "running": self.running()}
@@ -122,11 +129,13 @@ class Session:
     def running(self) -> dict[str, str] | None:
         """The run that works on the cluster now: {"who", "what", "since", "id"}; our own is none."""
         holder = self.provider.holder()
-        return None if holder is None or holder.id in self._locks else asdict(holder)
+        return None if holder is None or holder.id in OURS else asdict(holder)
 
     def ask(self) -> View:
-        """The swarm as a manager tells it; BootstrapError where none answers with a quorum."""
-        view = self._look()
+        """The swarm as a manager tells it, after an election if need be; BootstrapError where none has a quorum."""
+        until = self.clock.now() + ELECTION
+        while isinstance(view := self._look(), Silence) and view.electing and self.clock.now() < until:
+            self.clock.sleep(POLL)
         if isinstance(view, View):
             return view
         fix = f"see `bootstrap status {self.cluster.path or 'FILE'}`: it names the cause and the mend"
@@ -205,13 +214,8 @@ class Session:
     @contextmanager
     def locked(self, what: str, timeout: float, node: str | None = None) -> Iterator[LockInfo]:
         """Hold the cluster's operator lock; the audit trail tells how it went, and with which `node`."""
-        with self.provider.locked(what, timeout=timeout) as lock:
-            self._locks.add(lock.id)
-            try:
-                with recorded(self.provider, lock, node):
-                    yield lock
-            finally:
-                self._locks.discard(lock.id)
+        with self.provider.locked(what, timeout=timeout) as lock, recorded(self.provider, lock, node):
+            yield lock
 
     def _look(self) -> View | Silence:
         control = self.provider.control()

@@ -29,6 +29,10 @@ class Trail:
     def note(self, outcome: str, detail: str = "") -> None:
         """Append one event, after those that were kept: a first `up` begins before there is a store."""
         self._kept.append(self._event(outcome, detail))
+        self.flush()
+
+    def flush(self) -> None:
+        """Append what was kept, as soon as that can be."""
         try:
             while self._kept and self._provider.record(self._kept[0]):
                 del self._kept[0]
@@ -54,17 +58,29 @@ class Trail:
             return 0
 
 
+OURS: dict[str, Trail] = {}  # the runs of this process by the id of their lock, whichever session has it
+
+
 @contextmanager
 def recorded(provider: Provider, lock: LockInfo, node: str | None = None) -> Iterator[None]:
     """Note that the run began, and how it ended."""
-    trail = Trail(provider, lock, node)
+    trail = OURS[lock.id] = Trail(provider, lock, node)
     trail.note(BEGAN)
     try:
         yield
     except BaseException as error:
         trail.note(*_end(error))
         raise
-    trail.note(DONE)
+    else:
+        trail.note(DONE)
+    finally:
+        del OURS[lock.id]
+
+
+def flush() -> None:
+    """Write what could not be written before: a first `up` has no store to begin with, and a killed run no end."""
+    for trail in OURS.values():
+        trail.flush()
 
 
 def _end(error: BaseException) -> tuple[str, str]:

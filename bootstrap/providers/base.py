@@ -22,6 +22,8 @@ class Fault:
     what: str
     fix: str
     full: bool = False  # its disk is
+    silent: bool = False  # nothing runs on it: asking it is in vain
+    alone: bool = False  # it reaches no other machine, and none reaches it
 
 
 @dataclass(frozen=True)

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import errno
+import os
 from pathlib import Path
 
 import pytest
@@ -102,3 +104,19 @@ def test_no_secret_reaches_the_screen(invoke: Invoke, world: World, file: Path) 
     result = invoke("status", file, "-o", "json", "-v")
 
     assert token not in result.stdout + result.stderr
+
+
+@pytest.mark.parametrize("number", [errno.EACCES, errno.EPERM])
+def test_what_may_not_be_read_is_no_fault_of_ours(invoke: Invoke, world: World, file: Path, number: int) -> None:
+    """The path and the mend are told, and nobody is asked to report a bug."""
+
+    def barred(*_: object, **__: object) -> None:
+        raise OSError(number, os.strerror(number), "/var/lib/bootstrap/local/prod/fabric.json")
+
+    world.open = barred  # type: ignore[method-assign,assignment]
+    error = document(invoke("status", file, "-o", "json"))["error"]
+
+    assert (error["code"], error["where"]) == ("no_access", "/var/lib/bootstrap/local/prod/fabric.json")
+    assert os.strerror(number) in error["what"]
+    assert "sudo" in error["fix"]
+    assert "report" not in error["fix"]

@@ -321,6 +321,19 @@ def test_a_full_disk_is_no_bug() -> None:
     assert error.fix.startswith("make room")
 
 
+def test_a_folder_that_may_not_be_written_is_no_bug() -> None:
+    """Who is not let in is told where, and not asked for a report."""
+    world = World()
+    world.failing["thing/a"] = PermissionError(errno.EACCES, "Permission denied", "/here")
+
+    with pytest.raises(FailedTogether) as caught:
+        list(apply(diff("prod", [Thing("a", world=world)], [])))
+
+    (error,) = caught.value.errors
+    assert (error.code, error.where) == ("no_access", "/here")
+    assert "report" not in error.fix
+
+
 @pytest.mark.parametrize("number", [errno.EIO, errno.EROFS, errno.EDQUOT])
 def test_a_disk_that_fails_is_no_bug_either(number: int) -> None:
     """Where the system names no file, the resource is told; the mend is not to make room where that would not help."""

@@ -11,8 +11,10 @@ from bootstrap.cli.nodes import find_member_or_place
 from bootstrap.engine.session import Session
 from bootstrap.errors import BootstrapError
 from bootstrap.model.cluster import Size
+from bootstrap.providers.base import Fault
 from tests.engine.formed import actions, formed
 
+PAUSED = Fault("paused", "its machine is paused", "bootstrap local resume FILE X", silent=True, alone=True)
 End = Callable[[Session, str], None]
 
 
@@ -81,7 +83,7 @@ def test_a_dead_manager_is_removed_and_made_anew() -> None:
 
 
 ENDS: tuple[End, ...] = (replace, lambda one, _: up(one))
-STEPS = ("replace.surged", "replace.covered", "remove.marked", "replace.renewed")
+STEPS = ("replace.surged", "wait.service", "replace.covered", "remove.marked", "replace.renewed")
 
 
 @pytest.mark.parametrize("end", ENDS, ids=["replace", "up"])
@@ -127,6 +129,32 @@ def test_killed_while_the_old_machine_was_destroyed(end: End) -> None:
 
     assert world.nodes["prod-web-2"]["instance"] == world.machines["prod-web-2"].id
     assert actions(one) == []
+
+
+def test_status_names_the_command_that_ends_a_killed_replacement() -> None:
+    """The same command again, with the manager's name: nobody has to look for it in the trail."""
+    one, _ = formed()
+    with pytest.raises(KilledError), killed_at("replace.covered"):
+        replace(one, "prod-managers-b-1")
+
+    (note,) = (one for one in one.status()["notes"] if one["code"] == "replacing")
+    assert note["fix"].endswith("bootstrap replace FILE prod-managers-b-1")
+
+
+def test_a_paused_newcomer_is_not_waited_for() -> None:
+    """The new machine was paused before it joined: the replacement ends at once with what lifts that."""
+    one, world = formed(web=Size.of(2))
+
+    def pause(step: str) -> None:
+        if step == "wait.service":
+            world.machines["prod-web-1"] = changed(world.machines["prod-web-1"], fault=PAUSED)
+            world.nodes.pop("prod-web-1", None)
+
+    with watched(pause), pytest.raises(BootstrapError, match="its machine is paused") as caught:
+        replace(one, "prod-web-1")
+
+    assert one.clock.now() == 0
+    assert "bootstrap local resume FILE X" in caught.value.fix
 
 
 def test_only_one_manager_is_replaced_at_a_time() -> None:
@@ -196,7 +224,7 @@ def test_every_step_of_the_module_is_tried() -> None:
     with watched(seen.append):
         replace(one, "prod-managers-b-1")
 
-    assert {name for name in seen if name.startswith(("replace.", "remove."))} == set(STEPS)
+    assert {name for name in seen if name.startswith(("replace.", "remove.", "wait."))} == set(STEPS)
 
 
 def test_a_surge_that_was_never_needed_is_dropped() -> None:

@@ -1,13 +1,14 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Generator
 from typing import Any
 
 import pytest
 
-from bootstrap.engine.events import NodeProgress, Note
+from bootstrap.engine.events import ChangeSkipped, NodeProgress, Note
 from bootstrap.engine.session import Session
-from bootstrap.errors import BootstrapError, FailedTogether
+from bootstrap.errors import BootstrapError, FailedTogether, InterruptedRun
 from bootstrap.model.cluster import Cluster, Network, Size, Stack
 from tests.fakes.clock import FakeClock
 from tests.fakes.cluster import cluster, pool
@@ -104,6 +105,19 @@ def test_scaling_in_removes_the_node_before_its_machine() -> None:
     for name in ("prod-web-2", "prod-web-3"):
         assert done.index(("remove", f"n-{name}")) < done.index(("destroy", name))
     assert len(done) == 4
+
+
+def test_an_interruption_reaches_what_is_carried_out() -> None:
+    """It is handed into the stream of events: what was not begun is told as skipped, and the run ends as interrupted."""
+    one = session(FULL)
+    events = one.apply(one.plan_up(), parallel=1)
+    assert isinstance(events, Generator)
+    told = [next(events), events.throw(KeyboardInterrupt())]
+
+    with pytest.raises(InterruptedRun):
+        told.extend(events)
+
+    assert any(isinstance(event, ChangeSkipped) for event in told)
 
 
 def test_managers_leave_one_behind_the_other() -> None:
@@ -236,7 +250,7 @@ def test_a_lost_control_object_is_not_no_cluster() -> None:
 
 
 def test_waiting_says_for_what() -> None:
-    """After the time of a first boot the first problem is told, once."""
+    """Where nothing boots, for whom and why is told as soon as the leader had a moment, once."""
     world = World()
     one = session(FULL, world)
     up(one)
@@ -247,7 +261,7 @@ def test_waiting_says_for_what() -> None:
     for event in again.wait_healthy(60):
         if isinstance(event, Note):
             heard.append(event.text)
-            assert clock.now() >= 15
+            assert clock.now() >= 3
             world.nodes["prod-web-1"]["state"] = "ready"
     assert heard == ["waiting: prod-web-1: its engine is down (node n-prod-web-1)"]
 
@@ -287,6 +301,17 @@ def test_a_cluster_that_is_going_is_not_healthy() -> None:
 
     assert document["healthy"] is False
     assert [problem["code"] for problem in document["problems"]] == ["going"]
+
+
+def test_what_a_killed_down_left_is_ended_by_down() -> None:
+    """Each machine that it switched off says so too: `up` would only refuse."""
+    world = World()
+    one = session(FULL, world)
+    up(one)
+    one.retire()
+    stop(world, "prod-web-1")
+
+    assert {problem["fix"] for problem in one.status()["problems"]} == {"bootstrap down FILE"}
 
 
 def test_a_forced_drain_is_told() -> None:

@@ -2,9 +2,13 @@ from __future__ import annotations
 
 import pytest
 
+from bootstrap.engine.session import Session
 from bootstrap.errors import BootstrapError
 from bootstrap.providers.base import LockInfo
 from tests.engine.formed import formed
+from tests.fakes.clock import FakeClock
+from tests.fakes.cluster import cluster
+from tests.fakes.provider import FakeProvider, World
 
 KEYS = {"time", "who", "what", "node", "epoch", "outcome", "detail", "id"}
 
@@ -66,6 +70,23 @@ def test_what_cannot_be_written_yet_is_kept_until_it_can() -> None:
     assert [event["outcome"] for event in world.trail] == ["began", "done"]
 
 
+def test_the_beginning_of_a_first_up_is_there_as_soon_as_it_can_be() -> None:
+    """A run that is killed later has no end in the trail: its beginning stands there since its store was made."""
+    made = cluster()
+    world = World(store=False)
+    one = Session(made, FakeProvider(made, world), FakeClock())
+
+    with one.locked("up", 0.0):
+        events = one.apply(one.plan_up())
+        next(events)
+        assert world.trail == []
+        world.store = True
+        list(events)
+        assert [(event["what"], event["outcome"]) for event in world.trail] == [("up", "began")]
+
+    assert [event["outcome"] for event in world.trail] == ["began", "done"]
+
+
 def test_a_trail_that_cannot_be_written_stops_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     """A full disk under the trail is no reason to fail a run that goes well."""
     one, _ = formed()
@@ -80,11 +101,12 @@ def test_a_trail_that_cannot_be_written_stops_nothing(monkeypatch: pytest.Monkey
 
 
 def test_status_tells_that_another_run_is_under_way() -> None:
-    """Who, what, since when and the lock's id; the run itself does not see its own lock."""
+    """Who, what, since when and the lock's id; the run itself does not see its own lock, also where it opens anew."""
     one, world = formed()
     assert one.status()["running"] is None
-    with one.locked("up", 0.0):
+    with one.locked("scale web=2", 0.0):
         assert one.status()["running"] is None
+        assert Session(one.cluster, one.provider, one.clock).status()["running"] is None
 
     world.lock = LockInfo("ann@there", "scale web=4", "2026-01-01T00:00:00Z", "abcd1234")
 

@@ -3,14 +3,19 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pytest
 
 from bootstrap.errors import BootstrapError
+from bootstrap.model.cluster import Role
+from bootstrap.providers.base import Fault, Instance
 from bootstrap.remote.agent import Agent
 from bootstrap.remote.runner import CommandFailed, Result
-from bootstrap.swarm.view import Silence, View, first_answer
+from bootstrap.swarm import view
+from bootstrap.swarm.view import Silence, Times, View, first_answer, managers, observe
+from tests.fakes.cluster import cluster
+from tests.fakes.provider import FakeProvider
 
 
 @dataclass(frozen=True)
@@ -28,12 +33,31 @@ class Says:
 class Frozen:
     """A runner that answers when it is thawed."""
 
-    def __init__(self) -> None:
-        self.thaw = threading.Event()
+    def __init__(self, thawed: str = "") -> None:
+        self.thaw, self.asked = threading.Event(), threading.Event()
+        self.answer = Result(0, thawed) if thawed else Result(1)
 
     def run(self, argv: Sequence[str], *, stdin: str = "", timeout: float = 60.0) -> Result:
+        self.asked.set()
         self.thaw.wait(10)
-        return Result(1)
+        return self.answer
+
+
+class Thawing(Frozen):
+    """One that answers only once all these were asked too."""
+
+    def __init__(self, others: Sequence[Frozen], answer: str) -> None:
+        super().__init__(answer)
+        self.others = others
+
+    def run(self, argv: Sequence[str], *, stdin: str = "", timeout: float = 60.0) -> Result:
+        assert all(one.asked.wait(10) for one in self.others)
+        return self.answer
+
+
+GOOD = '{"swarm": {"id": "s1", "nodes": [], "networks": [], "stacks": []}}'
+LOST = json.dumps({"swarm": None, "state": "error", "problems": [{"code": "engine_down", "what": "timed out"}]})
+QUICK = Times(patience=0.01, enough=0.05, more=0.01)
 
 
 def test_the_first_manager_with_a_quorum_is_asked() -> None:
@@ -44,10 +68,10 @@ def test_the_first_manager_with_a_quorum_is_asked() -> None:
         Agent(Says('{"swarm": {"id": "s1", "nodes": [], "networks": [], "stacks": []}}'), "m3"),
     ]
 
-    view = first_answer(agents, swarm_id="s1")
+    found = first_answer(agents, swarm_id="s1")
 
-    assert isinstance(view, View)
-    assert view.agent.where == "m3"
+    assert isinstance(found, View)
+    assert found.agent.where == "m3"
 
 
 def test_nobody_answers() -> None:
@@ -67,20 +91,92 @@ def test_an_engine_in_error_is_told_without_holes() -> None:
 
     assert isinstance(silence, Silence)
     assert silence.broken == {"m1", "m2"}
-    assert str(silence) == (
-        "m1, m2: it sees no quorum (its engine: error; wait: the engine's swarm is in error: restart it)"
-    )
+    assert str(silence) == ("m1, m2: it sees no quorum (its engine: error; the engine's swarm is in error: restart it)")
 
 
 def test_a_frozen_manager_does_not_hold_up_the_answer() -> None:
     """When one takes its time, the next is asked as well, and its answer is taken."""
-    frozen, free = Frozen(), Says('{"swarm": {"id": "s1", "nodes": [], "networks": [], "stacks": []}}')
+    frozen, free = Frozen(), Says(GOOD)
 
-    view = first_answer([Agent(frozen, "m1"), Agent(free, "m2")], swarm_id="s1", patience=0.01)
+    found = first_answer([Agent(frozen, "m1"), Agent(free, "m2")], swarm_id="s1", times=QUICK)
     frozen.thaw.set()
 
-    assert isinstance(view, View)
-    assert view.agent.where == "m2"
+    assert isinstance(found, View)
+    assert found.agent.where == "m2"
+
+
+def test_all_others_are_asked_side_by_side() -> None:
+    """None of them waits for its turn: the last one is asked while all before it are silent."""
+    frozen = [Frozen(), Frozen(), Frozen()]
+    agents = [Agent(one, f"m{number}") for number, one in enumerate([*frozen, Thawing(frozen, GOOD)])]
+
+    found = first_answer(agents, swarm_id="s1", times=QUICK)
+    for one in frozen:
+        one.thaw.set()
+
+    assert isinstance(found, View)
+    assert found.agent.where == "m3"
+
+
+def test_in_an_election_nobody_is_waited_for_long() -> None:
+    """Once one manager sees no quorum the silent ones get a moment more, and what was not seen is said."""
+    frozen = Frozen()
+
+    silence = first_answer([Agent(Says(LOST), "m1"), Agent(frozen, "m2")], swarm_id="s1", times=QUICK)
+    frozen.thaw.set()
+
+    assert isinstance(silence, Silence)
+    assert silence.reasons == {
+        "m1": "its engine does not answer, as while a leader is elected",
+        "m2": "no answer within 1 s",
+    }
+    assert silence.broken == frozenset(), "an engine that elects is not to be restarted"
+
+
+def test_a_manager_that_has_not_joined_hurries_nobody() -> None:
+    """Its quick answer says nothing of the swarm: the others have all their time."""
+    late = Frozen(GOOD)
+    threading.Timer(0.2, late.thaw.set).start()
+
+    found = first_answer([Agent(Says('{"state": "inactive"}'), "m1"), Agent(late, "m2")], swarm_id="s1", times=QUICK)
+
+    assert isinstance(found, View)
+
+
+def machine(name: str, fault: Fault | None = None) -> Instance:
+    return Instance(f"i-{name}", name, Role.MANAGER, "managers", "a", "10.91.0.11", "running", 60.0, "joined", fault)
+
+
+def test_a_paused_manager_is_not_asked() -> None:
+    """The provider knows that nothing runs there: it is told, and costs no time."""
+    paused = machine("m1", Fault("paused", "its machine is paused", "resume", silent=True))
+
+    silence = observe(FakeProvider(cluster()), {"swarm_id": "s1"}, [paused])
+
+    assert silence == Silence({"m1": "its machine is paused"})
+
+
+def test_where_a_manager_is_off_all_others_are_asked_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """There may be an election, in which each of them is slow: the first one has no time of its own."""
+    silent = Frozen()
+    runners = {"m2": Thawing([silent], GOOD), "m3": silent}
+    provider = FakeProvider(cluster())
+    monkeypatch.setattr(FakeProvider, "runner", lambda _, one: runners[one.hostname])
+    monkeypatch.setattr(view, "TIMES", Times(patience=15.0))
+
+    found = observe(
+        provider, {"swarm_id": "s1"}, [replace(machine("m1"), state="stopped"), machine("m2"), machine("m3")]
+    )
+    silent.thaw.set()
+
+    assert isinstance(found, View)
+
+
+def test_who_may_be_cut_off_is_asked_last() -> None:
+    """For a while such a leader does not know that it is none."""
+    cut = machine("m1", Fault("cut off", "its machine is cut off", "heal"))
+
+    assert [one.hostname for one in managers([cut, machine("m2"), machine("m3")])] == ["m2", "m3", "m1"]
 
 
 def test_the_agent_s_own_error_is_passed_on() -> None:

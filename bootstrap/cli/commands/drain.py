@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from bootstrap.cli.nodes import find_node
+from bootstrap.cli.nodes import find_node, refuse_unknown
 from bootstrap.cli.options import file_and, verb, words_argument
 from bootstrap.cli.run import Run
 from bootstrap.errors import BootstrapError
@@ -23,6 +23,7 @@ def command(run: Run, words: tuple[str, ...]) -> None:
     file, word = file_and(words, "NODE")
     session = run.open(file)
     run.resume = f"bootstrap drain {file} {word}"
+    refuse_unknown(session, word)
     with session.locked(f"drain {word}", run.lock_timeout, word):
         node = find_node(session, word)
         pool = session.cluster.pool(str(node["pool"])) or session.cluster.managers

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import click
 
-from bootstrap.cli.nodes import find_member_or_place
-from bootstrap.cli.options import file_and, verb, words_argument
+from bootstrap.cli.member import change_member
+from bootstrap.cli.options import verb, words_argument
 from bootstrap.cli.run import Run, Session
-from bootstrap.cli.show.progress import Progress
 from bootstrap.engine.member import Member
 
 
@@ -23,19 +23,11 @@ def command(run: Run, words: tuple[str, ...]) -> None:
     wants one less from then on; else the place stays, and the next `bootstrap up` fills it. Refused for a manager that
     works and that the file wants: `replace` is for that. One that does not answer goes as far as the quorum allows.
     """
-    file, word = file_and(words, "NODE")
-    session = run.open(file)
-    run.need_consent()
-    run.resume = f"bootstrap remove {file} {word}"
-    with session.locked(f"remove {word}", run.lock_timeout, word):
-        member = find_member_or_place(session, word)
-        steps = session.remove(member, parallel=run.parallel)
-        run.say(_told(member), level="info" if run.yes else "question")
-        run.confirm("remove it?")
-        with Progress(run) as progress:
-            progress.follow(steps, finish=True)
-        document = _document(session, member)
-    run.emit(document, f"{member.name}: removed")
+
+    def steps(session: Session, member: Member) -> Iterator[Any]:
+        return session.remove(member, parallel=run.parallel)
+
+    change_member(run, "remove", words, steps=steps, told=_told, result=_result)
 
 
 def _told(member: Member) -> str:
@@ -48,12 +40,13 @@ def _told(member: Member) -> str:
     return f"{member.name}: leaves the swarm, and its machine {member.instance.id} is destroyed with all that is on it"
 
 
-def _document(session: Session, member: Member) -> dict[str, Any]:
+def _result(session: Session, member: Member) -> tuple[dict[str, Any], str]:
     pool = member.instance.pool if member.instance else None
-    return {
+    document = {
         "node": member.name,
         "id": member.node["id"] if member.node else None,
         "instance": member.instance.id if member.instance else None,
         "pool": pool,
         "size": session.sizes().get(pool) if pool else None,
     }
+    return document, f"{member.name}: removed"

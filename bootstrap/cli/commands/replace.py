@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import click
 
-from bootstrap.cli.nodes import find_member_or_place
-from bootstrap.cli.options import file_and, verb, words_argument
+from bootstrap.cli.member import change_member
+from bootstrap.cli.options import verb, words_argument
 from bootstrap.cli.run import Run, Session
-from bootstrap.cli.show.progress import Progress
 from bootstrap.engine.member import Member
 
 
@@ -23,19 +23,11 @@ def command(run: Run, words: tuple[str, ...]) -> None:
     waited for. A manager that works gets another one beside it meanwhile, so that the quorum stays. A run that was
     killed is ended by the same command, or taken back by `bootstrap up`.
     """
-    file, word = file_and(words, "NODE")
-    session = run.open(file)
-    run.need_consent()
-    run.resume = f"bootstrap replace {file} {word}"
-    with session.locked(f"replace {word}", run.lock_timeout, word):
-        member = find_member_or_place(session, word)
-        steps = session.replace(member, parallel=run.parallel)
-        run.say(_told(member), level="info" if run.yes else "question")
-        run.confirm("replace it?")
-        with Progress(run) as progress:
-            progress.follow(steps, finish=True)
-        document = _document(session, member)
-    run.emit(document, f"{member.name}: replaced, now {document['instance']}")
+
+    def steps(session: Session, member: Member) -> Iterator[Any]:
+        return session.replace(member, parallel=run.parallel)
+
+    change_member(run, "replace", words, steps=steps, told=_told, result=_result)
 
 
 def _told(member: Member) -> str:
@@ -44,12 +36,13 @@ def _told(member: Member) -> str:
     return f"{member.name}: its machine {member.instance.id} is destroyed with all that is on it, and made anew"
 
 
-def _document(session: Session, member: Member) -> dict[str, Any]:
+def _result(session: Session, member: Member) -> tuple[dict[str, Any], str]:
     now = next((one.id for one in session.instances() if one.hostname == member.name), None)
     nodes = session.status()["nodes"]
-    return {
+    document = {
         "node": member.name,
         "id": next((node["id"] for node in nodes if node["instance"] == now), None),
         "instance": now,
         "replaced": member.instance.id if member.instance else None,
     }
+    return document, f"{member.name}: replaced, now {document['instance']}"

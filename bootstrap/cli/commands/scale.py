@@ -69,7 +69,7 @@ def _resize(run: Run, session: Session, pool: Pool, size: int, *, wait: bool) ->
         fix = "choose a size between them, or change min and max in the file"
         raise UsageError(f"{size} is outside its bounds, {bounds}", where=pool.name, fix=fix)
     with session.locked(f"scale {pool.name}={size}", run.lock_timeout):
-        session.plan_up()  # what refuses a plan refuses it before the size is stored
+        _answered(session, session.plan_up())  # what refuses a plan refuses it before the size is stored
         reach("scale.planned")
         session.set_size(pool.name, size)
         reach("scale.sized")
@@ -78,6 +78,12 @@ def _resize(run: Run, session: Session, pool: Pool, size: int, *, wait: bool) ->
             progress.follow(session.apply(_of_pool(session, pool.name), parallel=run.parallel), finish=True)
         reach("scale.applied")
         settle(run, session, progress, wait=wait)
+
+
+def _answered(session: Session, plan: Plan) -> None:
+    """BootstrapError where a cluster lost its quorum: nobody could join it or leave it, and nothing is stored."""
+    if plan.unknown and (session.control() or {}).get("phase") == "FORMED":
+        session.ask()
 
 
 def _of_pool(session: Session, pool: str) -> Plan:
@@ -100,10 +106,11 @@ def _write(run: Run, file: Path, pool: Pool, size: int, *, wait: bool) -> None:
     run.need_consent()
     with file.open(encoding="utf-8", newline="") as old:
         text = with_count(old.read(), pool.name, size)
+    before = run.open(file)  # errors name the file, not the draft
     with draft(file, text) as new:
         session = _opened(run, new, file)
         with session.locked(f"scale {pool.name}={size}", run.lock_timeout):
-            plan, asked = agree(run, session)
+            plan, asked = agree(run, session, allowed=lambda plan: _answered(before, plan))
             reach("scale.agreed")
             put_in_place(new, file)
             reach("scale.written")

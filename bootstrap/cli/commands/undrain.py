@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from bootstrap.cli.nodes import find_node
+from bootstrap.cli.nodes import find_node, refuse_unknown
 from bootstrap.cli.options import file_and, verb, words_argument
 from bootstrap.cli.run import Run
 
@@ -20,6 +20,7 @@ def command(run: Run, words: tuple[str, ...]) -> None:
     """
     file, word = file_and(words, "NODE")
     session = run.open(file)
+    refuse_unknown(session, word)
     with session.locked(f"undrain {word}", run.lock_timeout, word):
         node = find_node(session, word)
         session.activate(node["id"])

@@ -10,6 +10,7 @@ import click
 from bootstrap.model.finding import Finding, Outcome
 
 _COLOURS = {Outcome.OK: "green", Outcome.WARN: "yellow", Outcome.FAIL: "red"}
+MANY = 6  # mends of one group
 _LABEL = 20  # characters before the sentence
 
 
@@ -35,8 +36,11 @@ def _shown(group: Sequence[Finding], room: int) -> Iterator[str]:
     first = group[0]
     head = click.style(f"{first.result:<5}", fg=_COLOURS[first.result]) + f"{first.id:<{_LABEL - 5}}"
     yield from _indented(_sentence(group), room, head)
-    if first.fix:
-        yield from _indented(first.fix, room, " " * (_LABEL + 2))
+    fixes = list(dict.fromkeys(one.fix for one in group if one.fix))
+    for fix in fixes[:MANY]:  # alike machines have mends of their own: each command names its node
+        yield from _indented(fix, room, " " * (_LABEL + 2))
+    if len(fixes) > MANY:
+        yield " " * (_LABEL + 2) + f"and {len(fixes) - MANY} more of these"
 
 
 def _sentence(group: Sequence[Finding]) -> str:

@@ -85,7 +85,7 @@ def _waiting(document: _Document) -> Iterator[str]:
     for one in document["unjoined"]:
         zone = f", zone {one['zone']}" if one["zone"] else ""
         age = f", {one['age_s']} s old" if one["age_s"] is not None else ""
-        yield f"not joined: {one['instance']} (pool {one['pool']}{zone}): {one['state']}{age}"
+        yield f"no node yet: {one['instance']} (pool {one['pool']}{zone}): {one['state']}{age}"
 
 
 def _verdict(document: _Document) -> Iterator[str]:

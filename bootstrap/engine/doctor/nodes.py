@@ -10,7 +10,7 @@ from typing import Any
 
 from bootstrap.engine.doctor.gather import Probe
 from bootstrap.model.cluster import Cluster
-from bootstrap.model.finding import Finding, fail, ok, warn
+from bootstrap.model.finding import Finding, Outcome, fail, ok, warn
 
 SKEW_WARN, SKEW_FAIL = 5.0, 30.0  # seconds; certificates are back-dated by an hour, logs are not
 DISK_WARN, DISK_FAIL = 0.15, 0.05  # of the file system
@@ -36,11 +36,16 @@ class Nodes:
         """(hostname, answer) of those that answered."""
         return [(one.instance.hostname, one.answer) for one in self.probes if one.answer is not None]
 
+    @property
+    def apart(self) -> set[str]:
+        """Hostnames of machines to which something was done: what they lack follows from that."""
+        return {one.instance.hostname for one in self.probes if one.instance.fault is not None}
+
 
 def findings(nodes: Nodes) -> Iterator[Finding]:
-    """Every check on every node."""
+    """Every check on every node. What was done to a machine by hand has been told: what follows from that is not."""
     for check in CHECKS:
-        yield from check(nodes)
+        yield from (one for one in check(nodes) if one.node not in nodes.apart or one.result is not Outcome.FAIL)
 
 
 def _reach(nodes: Nodes) -> Iterator[Finding]:
@@ -58,7 +63,9 @@ def _agent(nodes: Nodes) -> Iterator[Finding]:
     for name, answer in nodes.answered:
         look = f"bootstrap logs {nodes.file} {name}"
         bad = {unit: state for unit, state in answer["units"].items() if state not in _SETTLED[unit]}
-        if not answer["agent"]:
+        if not answer["units"]:
+            yield fail("agent", "its systemd does not tell the states of the units", f"see `{look}`", name)
+        elif not answer["agent"]:
             yield fail("agent", "the agent is not on it", f"see `{look} --boot`: its first boot did not end", name)
         elif bad:
             told = ", ".join(f"{unit} is {state}" for unit, state in bad.items())
@@ -120,9 +127,11 @@ def _clock(nodes: Nodes) -> Iterator[Finding]:
 def _ports(nodes: Nodes) -> Iterator[Finding]:
     """Every node reaches every other: 2377 of managers, 7946, and the data path over UDP."""
     port = nodes.cluster.swarm.data_path_port
-    heard = {name: answer["udp"] for name, answer in nodes.answered}
-    for name, answer in nodes.answered:
-        shut = [f"{peer}:{one} ({why})" for peer, ports in answer["tcp"].items() for one, why in ports.items() if why]
+    answers = [(name, answer) for name, answer in nodes.answered if name not in nodes.apart]
+    heard = {name: answer["udp"] for name, answer in answers}
+    for name, answer in answers:
+        peers = {peer: ports for peer, ports in answer["tcp"].items() if peer not in nodes.apart}
+        shut = [f"{peer}:{one} ({why})" for peer, ports in peers.items() for one, why in ports.items() if why]
         deaf = [
             f"{peer}:{port}/udp"
             for peer, names in heard.items()
@@ -133,7 +142,7 @@ def _ports(nodes: Nodes) -> Iterator[Finding]:
             fix = f"let nodes reach each other on 2377/tcp, 7946/tcp+udp, {port}/udp; start the engines that are off"
             yield fail("ports", told, fix, name)
         else:
-            yield ok("ports", f"it reaches {len(answer['tcp'])} others on 2377, 7946 and {port}/udp", name)
+            yield ok("ports", f"it reaches {len(peers)} others on 2377, 7946 and {port}/udp", name)
 
 
 def _mtu(nodes: Nodes) -> Iterator[Finding]:

@@ -26,6 +26,7 @@ def notes(facts: Facts) -> list[Problem]:
 
 
 CHECKS: tuple[Callable[[Facts], Iterator[Problem]], ...] = (
+    silence.losing,
     nodes.machines,
     inside.sizes,
     nodes.readiness,

@@ -12,12 +12,18 @@ from bootstrap.providers.base import Instance
 from bootstrap.swarm.view import Silence, View
 
 MANY = 3  # names in one sentence
+_DOES = {"boot": "boots", "engine": "starts its engine", "joining": "joins the swarm", "joined": "joined"}
 
 
 def named(names: Iterable[str]) -> str:
     """`a, b, c and 4 more`."""
     every = list(names)
     return ", ".join(every[:MANY]) + (f" and {len(every) - MANY} more" if len(every) > MANY else "")
+
+
+def doing(machine: Instance) -> str:
+    """How far its boot is, in words; where that cannot be seen, whether it is on."""
+    return _DOES.get(machine.step) or machine.state
 
 
 @dataclass(frozen=True)
@@ -53,13 +59,24 @@ class Facts:
 
     @property
     def up(self) -> str:
-        """The command that mends most things."""
-        return self.command("up")
+        """The command that mends most things; where a `down` began, what is left to do is to end that."""
+        return self.command("down" if (self.control or {}).get("phase") == "DESTROYED" else "up")
 
     @property
     def wait(self) -> str:
         """The command to wait with for what mends itself."""
         return f"wait: {self.command('status')} --wait 5m"
+
+    @property
+    def upkeep(self) -> bool:
+        """Whether the leader looks after the cluster by itself: somebody may have paused that."""
+        return (self.control or {}).get("reconcile") is not False
+
+    def by_leader(self, does: str) -> tuple[str, str]:
+        """The end of a message and the mend, where the leader `does` something by itself; it does not while that is off."""
+        if not self.upkeep:
+            return "nobody mends that while the cluster's own upkeep is paused", self.command("reconcile", "on")
+        return f"the leader {does}", f"{self.wait}; if it stays: {self.command('logs', self.leader)}"
 
     def command(self, verb: str, *words: str) -> str:
         """`bootstrap VERB FILE …`."""

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from bootstrap.engine.health.facts import Facts, Problem, named
+from bootstrap.engine.health.facts import Facts, Problem, doing, named
+from bootstrap.model.cluster import MANAGERS
 from bootstrap.providers.base import Instance
 from bootstrap.swarm.view import View
 
@@ -27,13 +28,23 @@ def _short(facts: Facts, pool: str, have: int, wanted: int) -> Problem:
     message = f"pool {pool} has {have} of {wanted} nodes"
     if have + len(late) < wanted:
         return Problem("pool_short", None, message, facts.up)
-    told = named(f"{one.hostname} ({_step(one)})" for one in late)
-    fix = f"{facts.wait}; if it stays: {facts.command('logs', late[0].hostname, '--boot')}"
-    return Problem("pool_short", None, f"{message}: not joined yet: {told}", fix)
+    fix = f"{facts.wait}; if it stays: {facts.command('logs', late[0].hostname, *_boot(late[0]))}"
+    if pool == MANAGERS and not facts.upkeep:
+        seats = "a new manager may wait for the seat of a lost one, which the leader clears"
+        fix = f"{facts.command('reconcile', 'on')} ({seats}); {fix}"
+    return Problem("pool_short", None, f"{message}: {_late(late)}", fix)
 
 
-def _step(one: Instance) -> str:
-    return f"{one.step or one.state}, {one.age:.0f} s old"
+def _late(machines: Sequence[Instance]) -> str:
+    """Those on their way, and those that say that they joined and that the swarm does not show."""
+    coming = named(f"{one.hostname} ({doing(one)}, {one.age:.0f} s old)" for one in machines if one.step != "joined")
+    lost = named(one.hostname for one in machines if one.step == "joined")
+    told = (("not joined yet", coming), ("joined once, and no node of the swarm now", lost))
+    return "; ".join(f"{what}: {names}" for what, names in told if names)
+
+
+def _boot(machine: Instance) -> tuple[str, ...]:
+    return () if machine.step == "joined" else ("--boot",)
 
 
 def spread(facts: Facts) -> Iterator[Problem]:
@@ -49,15 +60,8 @@ def tokens(facts: Facts) -> Iterator[Problem]:
     """The published join tokens are the swarm's."""
     if facts.document["tokens"]["published_is_live"] is not False:
         return
-    message = (
-        "the published join token is not the swarm's, nobody new can join; the leader publishes it within a minute"
-    )
-    paused = (facts.control or {}).get("reconcile") is False
-    fix = (
-        facts.command("reconcile", "on")
-        if paused
-        else f"{facts.wait}; if it stays: {facts.command('logs', facts.leader)}"
-    )
+    who, fix = facts.by_leader("publishes it within a minute")
+    message = f"the published join token is not the swarm's, nobody new can join; {who}"
     yield Problem("token_stale", None, message, fix)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from bootstrap.engine.health.facts import Facts, Problem, named
+from bootstrap.engine.health.facts import Facts, Problem, doing, named
 from bootstrap.model import naming
 from bootstrap.model.cluster import Role
 from bootstrap.providers.base import Instance
@@ -50,8 +50,11 @@ def _lost(facts: Facts, node: _Node) -> Problem:
     """A node without a machine of ours: its machine is gone, or it never was one of this cluster."""
     remove = facts.command("remove", node["id"])
     if naming.LABEL_INSTANCE in node["labels"] or node["state"] == "down":
-        message = f"node {node['id'][:12]} has no machine any more; the leader removes it when it is sure"
-        return Problem("ghost", node["hostname"], message, f"{facts.wait}; or at once: {remove}")
+        who, fix = facts.by_leader("removes it when it is sure")
+        message = f"node {node['id'][:12]} has no machine any more; {who}"
+        return Problem(
+            "ghost", node["hostname"], message, f"{facts.wait if facts.upkeep else fix}; or at once: {remove}"
+        )
     message = f"node {node['id'][:12]} at {node['address']} is no machine of this cluster"
     return Problem("stranger", node["hostname"], message, f"remove it: {remove}")
 
@@ -59,7 +62,7 @@ def _lost(facts: Facts, node: _Node) -> Problem:
 def _not_ready(facts: Facts, node: _Node, machine: Instance) -> Problem:
     name = node["hostname"]
     if _boots(machine):
-        message = f"its machine boots ({machine.step or machine.state}); it comes back by itself"
+        message = f"its machine is on its way ({doing(machine)}); it comes back by itself"
         return Problem("node_not_ready", name, message, f"{facts.wait}; if it stays: {facts.command('logs', name)}")
     restart = facts.command("ssh", name, "--", "systemctl", "restart", "docker")
     message = f"its engine is {node['state']} (node {node['id'][:12]})"
@@ -104,17 +107,15 @@ def roles(facts: Facts) -> Iterator[Problem]:
         if machine is None or machine.state != "running" or machine.fault is not None or node["state"] != "ready":
             continue
         if machine.role is Role.MANAGER and node["role"] != "manager":
-            message = (
-                "it is a manager's machine and no manager in the swarm, as after a demotion; the leader promotes it"
-            )
-            yield Problem("manager_demoted", node["hostname"], message, _promote(facts, node))
+            who, fix = _promote(facts, node)
+            message = f"it is a manager's machine and no manager in the swarm, as after a demotion; {who}"
+            yield Problem("manager_demoted", node["hostname"], message, fix)
 
 
-def _promote(facts: Facts, node: _Node) -> str:
+def _promote(facts: Facts, node: _Node) -> tuple[str, str]:
     if node["hold"]:
-        return f"end its hold: {facts.command('undrain', node['hostname'])}"
-    paused = (facts.control or {}).get("reconcile") is False
-    return facts.command("reconcile", "on") if paused else f"{facts.wait}; {facts.command('logs', facts.leader)}"
+        return "it is held, so the leader does not promote it", facts.command("undrain", node["hostname"])
+    return facts.by_leader("promotes it")
 
 
 def _fine(facts: Facts, instance: str) -> bool:
@@ -136,11 +137,13 @@ def _full(facts: Facts, hostname: str | None, free: int) -> Problem:
 
 def availability(facts: Facts) -> Iterator[Problem]:
     """Every node has the availability that its pool asks for, unless a person holds it."""
-    paused = (facts.control or {}).get("reconcile") is False
     for node in facts.nodes:
         pool = facts.cluster.pool(node["pool"])
         if pool is None or node["hold"] or node["availability"] == pool.availability or not node["instance"]:
             continue
-        message = f"it is {node['availability']}, its pool says {pool.availability}; the leader sets it within seconds"
-        fix = facts.command("reconcile", "on") if paused else f"{facts.wait}; {facts.command('logs', facts.leader)}"
+        known = ((facts.control or {}).get("pools") or {}).get(pool.name, {}).get("availability", pool.availability)
+        who, fix = facts.by_leader("sets it within seconds")
+        if known != pool.availability:
+            who, fix = f"the leader goes by the last `up`, which said {known}", facts.up
+        message = f"it is {node['availability']}, its pool says {pool.availability}; {who}"
         yield Problem("availability", node["hostname"], message, fix)

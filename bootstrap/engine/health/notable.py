@@ -17,13 +17,13 @@ def notes(facts: Facts) -> Iterator[Note]:
     """Each of them."""
     control = facts.control or {}
     if control.get("reconcile") is False:
-        message = "the cluster's own upkeep is paused: nothing is published, activated, cleared or rotated"
+        left = "join tokens are not rotated, new nodes get no tasks, and lost ones stay"
+        message = f"the cluster's own upkeep is paused: {left}"
         yield Note("reconcile_off", None, message, facts.command("reconcile", "on"))
     if surge := control.get("surge"):
         message = f"a manager of zone {surge.get('zone')} is being replaced since {surge.get('since')}"
-        yield Note(
-            "replacing", surge.get("hostname"), message, f"if that run died, run it again: {facts.command('events')}"
-        )
+        again = facts.command("replace", str(surge.get("hostname")))
+        yield Note("replacing", surge.get("hostname"), message, f"if that run died, run it again: {again}")
     yield from _unseen(facts)
     yield from _misdescribed(facts)
     yield from _late(facts)
@@ -34,7 +34,8 @@ def _unseen(facts: Facts) -> Iterator[Note]:
     if (facts.control or {}).get("phase") != "FORMED":
         return
     if not isinstance(facts.view, View):
-        message = "only a manager with a quorum knows nodes, networks, stacks and live tokens: they are not shown"
+        known = "nodes, networks, stacks, live tokens, and which managers are reachable"
+        message = f"only a manager with a quorum knows {known}: they are not shown"
         yield Note("unseen", None, message, f"what each machine says: {facts.command('doctor')}")
         return
     said = facts.view.document.get("health")

@@ -4,19 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from bootstrap.engine.health.facts import Facts, Problem
+from bootstrap.engine.health.facts import Facts, Problem, doing
 from bootstrap.model.cluster import Role
 from bootstrap.providers.base import Instance
 from bootstrap.swarm.view import Silence
 
 STEPS = ("boot", "engine", "joining", "joined")
+PHASES = {
+    "EMPTY": "no manager has begun",
+    "CLAIMED": "the first manager makes it",
+    "RECOVERING": "a manager recovers it",
+    "FORMED": "it was formed",
+    "DESTROYED": "a `down` of it began",
+}  # of the control object, in words
 
 
 def unmade(facts: Facts) -> Iterator[Problem]:
     """There is no control object."""
     if facts.instances:
         fix = f"{facts.command('down')}, then {facts.up}"
-        yield Problem("control_lost", None, "its machines exist, but their control object is gone", fix)
+        yield Problem(
+            "control_lost", None, "its machines exist, but the record of their swarm (the control object) is gone", fix
+        )
     else:
         yield Problem("no_cluster", None, "there is no such cluster yet", facts.up)
 
@@ -32,14 +41,24 @@ def silent(facts: Facts) -> Iterator[Problem]:
         yield _forming(facts, str(phase))
 
 
+def losing(facts: Facts) -> Iterator[Problem]:
+    """A leader that answers still, and has lost the majority: it knows that for some seconds before it falls silent."""
+    quorum = facts.document["quorum"]
+    lost = sum(node["reachability"] == "unreachable" for node in facts.nodes)
+    if quorum["managers"] - lost < quorum["needed"]:
+        told = f"{quorum['reachable']} of {quorum['managers']} managers are reachable, {quorum['needed']} are needed"
+        yield Problem("no_quorum", None, f"the quorum is lost: {told}; nothing in the swarm can change", _mend(facts))
+
+
 def _mend(facts: Facts) -> str:
-    """What brings a quorum back: start what is off, lift what was done to a machine, else look."""
+    """What brings a quorum back: time where enough managers are on; else start what is off, lift what was done to one."""
     managers = _managers(facts)
     lifts = [one.fault.fix for one in managers if one.fault is not None]
     if any(one.state == "stopped" for one in managers):
         lifts.insert(0, f"{facts.up} (it starts the machines that are off)")
     if lifts:
-        return "; ".join(lifts)
+        mend = "; ".join(lifts)
+        return f"{facts.wait}: the others elect a leader; if it stays: {mend}" if _enough(facts, managers) else mend
     look = facts.command("logs", managers[0].hostname if managers else "NODE")
     lost = "if a majority of the managers lost their disks, only a new cluster helps"
     wait = f"{facts.wait}: they may be electing; if it stays: {look}"
@@ -47,6 +66,12 @@ def _mend(facts: Facts) -> str:
         restart = facts.command("exec", "--role", "manager", "--", "systemctl", "restart", "docker")
         return f"{wait}; mend what the engines complain of, then restart them: {restart}; {lost}"
     return f"{wait}; {lost}"
+
+
+def _enough(facts: Facts, managers: list[Instance]) -> bool:
+    """Whether a majority of the managers is on and nothing was done to it."""
+    needed: int = facts.document["quorum"]["needed"]
+    return sum(one.state == "running" and one.fault is None for one in managers) >= needed
 
 
 def _all_broken(facts: Facts, managers: list[Instance]) -> bool:
@@ -58,8 +83,8 @@ def _all_broken(facts: Facts, managers: list[Instance]) -> bool:
 def _forming(facts: Facts, phase: str) -> Problem:
     """The first manager is not there yet."""
     slow = [one for one in _managers(facts) if one.state in {"pending", "running"}]
-    steps = ", ".join(f"{one.hostname}: {one.step or one.state}" for one in slow)
-    told = f"the swarm is not formed yet ({phase})" + (f"; {steps}" if steps else "")
+    steps = ", ".join(f"{one.hostname} {doing(one)}" for one in slow)
+    told = f"the swarm is not formed yet: {PHASES.get(phase, phase)}" + (f"; {steps}" if steps else "")
     if not slow:
         return Problem("forming", None, told, facts.up)
     first = min(slow, key=lambda one: STEPS.index(one.step) if one.step in STEPS else 0)

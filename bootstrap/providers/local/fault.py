@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from bootstrap.lab import disk, partition, paths
 from bootstrap.lab.records import HostRecord
 from bootstrap.lab.state import group
@@ -10,15 +12,31 @@ from bootstrap.providers.local.readable import readable
 
 
 def fault(record: HostRecord, file: str) -> Fault | None:
-    """The first that applies; `file` is the inventory, as it stands in commands."""
+    """All that applies as one; `file` is the inventory, as it stands in commands."""
     folder = paths.host_dir(record.cluster, record.hostname)
     heal = f"bootstrap local heal {file} {record.hostname}"
+    found = []
     if group(record).frozen():
-        return Fault("paused", "its machine is paused", f"bootstrap local resume {file} {record.hostname}")
+        resume = f"bootstrap local resume {file} {record.hostname}"
+        found.append(Fault("paused", "its machine is paused", resume, silent=True, alone=True))
     if (folder / "cut").exists():
-        return Fault("cut off", "its machine is cut off the network", heal)
+        found.append(Fault("cut off", "its machine is cut off the network", heal, alone=True))
     if any(record.hostname in names for names in readable(partition.current, record.cluster) or []):
-        return Fault("parted", "the network is parted: it does not reach all others", heal)
+        found.append(Fault("parted", "the network is parted: it does not reach all others", heal))
     if (folder / disk.FULL).exists():
-        return Fault("disk full", "its disk was filled", heal, full=True)
-    return None
+        found.append(Fault("disk full", "its disk was filled", heal, full=True))
+    return _as_one(found)
+
+
+def _as_one(found: Sequence[Fault]) -> Fault | None:
+    """The first gives the word; each is told, and what lifts several is told once."""
+    if not found:
+        return None
+    return Fault(
+        found[0].word,
+        ", and ".join(one.what for one in found),
+        "; ".join(dict.fromkeys(one.fix for one in found)),
+        full=any(one.full for one in found),
+        silent=any(one.silent for one in found),
+        alone=any(one.alone for one in found),
+    )

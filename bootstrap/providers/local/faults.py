@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from bootstrap.errors import BootstrapError
 from bootstrap.lab import disk, host, partition, paths, power, preflight, records
 from bootstrap.lab.records import HostRecord
+from bootstrap.lab.state import group
 from bootstrap.providers.local.host import switch_on
 
 
@@ -32,10 +33,11 @@ class Faults:
         partition.split(self.cluster, groups)
 
     def heal(self) -> None:
-        """The network is whole, no cable is out, no disk is full."""
+        """The network is whole, no cable is out, no disk is full; BootstrapError where there is no such cluster."""
         preflight.check_root()
         if not paths.cluster_dir(self.cluster).exists():
-            return
+            fix = "run `bootstrap up` first"
+            raise BootstrapError("there is no such cluster yet", where=self.cluster, fix=fix, code="no_cluster")
         partition.clear(self.cluster)
         for record in records.load_hosts(paths.cluster_dir(self.cluster)):
             power.heal(record)
@@ -69,6 +71,13 @@ def _done(do: Callable[[HostRecord], None], words: str) -> Callable[[Faults, Hos
     return strike
 
 
+def _resume(_faults: Faults, record: HostRecord) -> str:
+    if not group(record).frozen():
+        return "is not paused" if host.running(record) else "is off, and not paused"
+    power.resume(record)
+    return "goes on"
+
+
 def _pause(record: HostRecord) -> None:
     if not host.running(record):
         raise BootstrapError("the host is off", where=record.hostname, fix="start it", code="host_off")
@@ -79,7 +88,7 @@ VERBS: Mapping[str, Callable[[Faults, HostRecord], str]] = {
     "reboot": _done(power.reboot, "reboots"),
     "start": Faults.start,
     "pause": _done(_pause, "is paused"),
-    "resume": _done(power.resume, "goes on"),
+    "resume": _resume,
     "cut": _done(power.cut, "has no network"),
     "heal": _done(power.heal, "is healed: cable in, nobody parted from it, room on its disk"),
     "kill": _done(power.kill, "is off"),

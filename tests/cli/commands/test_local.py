@@ -100,6 +100,18 @@ def test_an_unknown_node_is_told_with_the_names(
     assert faults.struck == []
 
 
+@pytest.mark.parametrize("words", [("cut", "n"), ("heal", "n"), ("partition", "a|b")])
+def test_where_there_is_no_cluster_that_is_told(
+    invoke: Invoke, world: World, file: Path, faults: FakeFaults, words: tuple[str, ...]
+) -> None:
+    """Before the first `up` no name is wrong: there is no cluster to have one."""
+    result = invoke("local", words[0], file, *words[1:], "-o", "json")
+
+    assert result.exit_code == 1
+    assert document(result)["error"]["code"] == "no_cluster"
+    assert faults.struck == []
+
+
 def test_a_refused_fault_is_exit_1(invoke: Invoke, running: World, file: Path, faults: FakeFaults) -> None:
     """What, where and what to do; with -o json as a document."""
     faults.off = frozenset({"prod-web-1"})

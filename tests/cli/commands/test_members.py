@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -178,3 +179,42 @@ def test_an_old_entry_of_a_machine_is_named_by_its_id(pair: tuple[Session, World
     assert document(result)["instance"] is None
     assert "prod-web-1" in world.machines
     assert "prod-web-1" in world.nodes
+
+
+@pytest.mark.parametrize("verb", ["drain", "undrain", "remove", "replace"])
+def test_a_name_that_nobody_has_leaves_no_trace(pair: tuple[Session, World], say: Say, verb: str) -> None:
+    """It is refused before the run begins: neither lock nor audit trail know of it."""
+    pair[1].trail.clear()
+
+    result = say(verb, "prod.yml", "nope", "--yes")
+
+    assert result.exit_code == 1
+    assert "there is no node 'nope'" in result.stderr
+    assert pair[1].trail == []
+
+
+COUNTED = """\
+version: 1
+cluster: prod
+provider: local
+managers: {count: 3}
+pools:
+  web: {min: 1, max: 4}
+  jobs: {count: 1}
+"""
+
+
+@pytest.mark.parametrize("words", [("web=4",), ("jobs=2", "--write")])
+def test_no_size_is_stored_without_a_quorum(tmp_path: Path, words: tuple[str, ...]) -> None:
+    """Whoever decides the size, group or file: nobody could join, so it is refused and all stays as it was."""
+    file = tmp_path / "prod.yml"
+    file.write_text(COUNTED)
+    one, world = formed(web=Size(1, 4, 3), jobs=Size.of(1))
+    sizes, machines = dict(one.sizes()), dict(world.machines)
+    world.quorum = False
+
+    run = Run(open_session=lambda path, say: replace(one, say=say), terminal=False)
+    result = CliRunner().invoke(root, ["scale", str(file), *words, "--yes", "-o", "json"], obj=run)
+
+    assert (result.exit_code, document(result)["error"]["code"]) == (1, "no_quorum")
+    assert (one.sizes(), world.machines, file.read_text()) == (sizes, machines, COUNTED)

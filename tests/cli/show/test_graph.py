@@ -92,6 +92,19 @@ def test_trouble_is_shown_by_word_and_sign(one: Any, host: Instance | None, word
     assert f'class="small {level}" font-weight="600">{word}<' in svg(found)
 
 
+def test_a_card_has_words_and_no_codes() -> None:
+    """The code of a problem is for scripts: a node that waits to be activated is drained, an ailing manager ails."""
+    problems = tuple({"node": f"prod-{name}", "code": code, "message": "", "fix": ""}
+                     for name, code in (("web-1", "availability"), ("managers-b-1", "manager_ailing")))  # fmt: skip
+    nodes = [*MANAGERS, node("web-1", "a", 4, availability="drain"), WHOLE[4]]
+    cards = {card["name"]: card for card in as_json(drawn(nodes, problems=problems), None)["cards"]}
+
+    assert {name: (cards[name]["state"], cards[name]["level"]) for name in ("web-1", "managers-b-1")} == {
+        "web-1": ("drained", "warn"),
+        "managers-b-1": ("ailing", "warn"),
+    }
+
+
 def test_a_lost_quorum_is_drawn_from_the_machines() -> None:
     """While nobody answers the machines stand there all the same: off, or running and not seen."""
     found = drawn([], machine("managers-a-1", "a", 1, state="stopped"), machine("managers-b-1", "b", 2),
@@ -100,16 +113,32 @@ def test_a_lost_quorum_is_drawn_from_the_machines() -> None:
 
     assert "off" in shown
     assert "not seen" in shown
-    assert "the quorum is lost" in shown
-    assert "no manager answers" in shown
+    assert "quorum ???  not seen, as no manager answers: 2 of 3 managers are needed" in click.unstyle(shown)
+    assert "managers ? of 3, web ? of 2" in shown
+    assert "reachable" not in shown, "nobody told who is"
+    assert svg(found).count('class="unseen"') == 3
     assert found.level is Level.BAD
+
+
+def test_a_manager_that_answers_tells_a_quorum_that_is_lost() -> None:
+    """Where nodes were seen, how many managers are reachable is known."""
+    nodes = [MANAGERS[0], *(node(f"managers-{zone}-1", zone, number, reachability="unreachable")
+                            for number, zone in enumerate("bc", 2))]  # fmt: skip
+    assert "1 of 3 managers reachable, 2 needed: the quorum is lost" in text(drawn(nodes), 120)
 
 
 def test_machines_that_boot_are_there() -> None:
     """A machine that is no node yet stands in its zone with how far it is."""
     cards = as_json(drawn(WHOLE, machine("web-3", "c", 9, step="engine")), None)["cards"]
 
-    assert {"name": "web-3", "pool": "web", "zone": "c", "state": "engine", "level": "warn", "leader": False} in cards
+    assert {
+        "name": "web-3",
+        "pool": "web",
+        "zone": "c",
+        "state": "starts engine",
+        "level": "warn",
+        "leader": False,
+    } in cards
 
 
 def test_the_svg_is_one_whole_file() -> None:

@@ -11,6 +11,8 @@ from bootstrap.cli.show.status import headline
 from bootstrap.model.cluster import MANAGERS
 from bootstrap.providers.base import Instance
 
+STEPS = {"boot": "boots", "engine": "starts engine", "joining": "joins"}  # of a machine that is no node yet
+TROUBLES = {"manager_ailing": "ailing", "manager_demoted": "no manager", "availability": "active"}
 NOWHERE = ""  # the column of what stands in no zone of the inventory
 _Document = Mapping[str, Any]
 
@@ -50,7 +52,7 @@ class Row:
 
 @dataclass(frozen=True)
 class Picture:
-    """Everything that a drawing shows. `quorum` is the status document's."""
+    """Everything that a drawing shows. `quorum` is the status document's; it counts only where nodes were `seen`."""
 
     cluster: str
     healthy: bool
@@ -60,11 +62,16 @@ class Picture:
     zones: Sequence[str]
     rows: Sequence[Row]
     problems: Sequence[str]
+    seen: bool = True  # a manager answered, or there is none yet
 
     @property
     def margin(self) -> str:
         """`3 of 3 managers reachable, 2 needed: can lose 1`."""
         quorum = self.quorum
+        if not quorum["managers"]:
+            return "no swarm yet"
+        if not self.seen:
+            return f"not seen, as no manager answers: {quorum['needed']} of {quorum['managers']} managers are needed"
         told = f"{quorum['reachable']} of {quorum['managers']} managers reachable, {quorum['needed']} needed"
         if quorum["reachable"] < quorum["needed"]:
             return f"{told}: the quorum is lost"
@@ -74,7 +81,7 @@ class Picture:
     def level(self) -> Level:
         """How the quorum is: lost, nothing to spare although there could be, or fine."""
         if self.quorum["reachable"] < self.quorum["needed"]:
-            return Level.BAD
+            return Level.BAD if self.quorum["managers"] else Level.WARN
         return Level.WARN if self.quorum["reachable"] < self.quorum["managers"] else Level.OK
 
 
@@ -98,6 +105,7 @@ def picture(document: _Document, instances: Iterable[Instance], sizes: Mapping[s
         problems=[
             f"{one['node']}: {one['message']}" if one["node"] else one["message"] for one in document["problems"]
         ],
+        seen=bool(document["nodes"]) or document["swarm_id"] is None,
     )
 
 
@@ -143,11 +151,11 @@ def _node_word(node: _Document, trouble: str) -> tuple[str, Level]:
         return "unreachable", Level.BAD
     if trouble == "disk_full":
         return "disk full", Level.BAD
+    rest = {"drain": "drained", "pause": "paused"}.get(node["availability"])
     if trouble:
-        return trouble.replace("_", " "), Level.WARN
+        return rest or TROUBLES.get(trouble) or trouble.replace("_", " "), Level.WARN
     if node["hold"]:
         return "held", Level.REST
-    rest = {"drain": "drained", "pause": "paused"}.get(node["availability"])
     return (rest, Level.REST) if rest else ("ready", Level.OK)
 
 
@@ -169,7 +177,7 @@ def _machine_word(one: Instance) -> tuple[str, Level]:
         return one.fault.word, Level.BAD
     if one.state == "terminating":
         return "leaving", Level.WARN
-    return ("not seen" if one.step == "joined" else one.step or one.state), Level.WARN
+    return ("not seen" if one.step == "joined" else STEPS.get(one.step) or one.state), Level.WARN
 
 
 def _short(cluster: str, hostname: str) -> str:

@@ -27,6 +27,7 @@ text {{ font-family: {FONT}; fill: #1f2328; font-size: 12px }}
 .leader {{ stroke: #1f2328; stroke-width: 2 }}
 .ok {{ fill: #1a7f37 }} .rest {{ fill: #0969da }} .warn {{ fill: #9a6700 }} .bad {{ fill: #cf222e }}
 .none {{ fill: none; stroke: #cf222e; stroke-width: 2 }}
+.unseen {{ fill: none; stroke: #59636e; stroke-width: 2; stroke-dasharray: 3 2 }}
 """
 SHAPES = {  # in a square of 14 pixels: a disc, a half disc, a triangle, a cross
     Level.OK: '<circle class="ok" cx="7" cy="7" r="6"/>',
@@ -100,12 +101,13 @@ def _head(drawn: Picture, wide: int) -> Iterator[str]:
 
 
 def _seats(drawn: Picture) -> Iterator[str]:
-    """A square for each manager's seat, filled where it is reachable; a bar says how many are needed."""
+    """A square for each manager, filled where it is reachable, dashed where nobody told; a bar: how many are needed."""
     quorum, y = drawn.quorum, EDGE + 54
     x = EDGE + 52
     yield _text(EDGE, y + 13, "quorum", "small")
     for seat in range(quorum["managers"]):
-        style = f'class="{drawn.level}"' if seat < quorum["reachable"] else 'class="none"'
+        hollow = "none" if drawn.seen else "unseen"
+        style = f'class="{drawn.level}"' if seat < quorum["reachable"] else f'class="{hollow}"'
         yield f'<rect {style} x="{x + seat * 20 + 1}" y="{y + 1}" width="14" height="14" rx="3"/>'
     yield f'<rect x="{x + 1}" y="{y + 19}" width="{quorum["needed"] * 20 - 6}" height="2.5" fill="#59636e"/>'
     yield _text(x + quorum["managers"] * 20 + 8, y + 13, drawn.margin)
@@ -120,7 +122,7 @@ def _zones(drawn: Picture, grid: Grid) -> Iterator[str]:
 
 def _rows(drawn: Picture, grid: Grid) -> Iterator[str]:
     for row, top in zip(drawn.rows, grid.tops, strict=True):
-        yield from _pool(row, top)
+        yield from _pool(row, top, seen=drawn.seen)
         for number, zone in enumerate(drawn.zones):
             left = EDGE + GUTTER + number * (grid.column + GAP) + GAP
             for at, card in enumerate(row.cells[zone]):
@@ -128,10 +130,11 @@ def _rows(drawn: Picture, grid: Grid) -> Iterator[str]:
                 yield from _card(card, x, top + at // grid.side * (CARD_HIGH + GAP))
 
 
-def _pool(row: Row, top: int) -> Iterator[str]:
+def _pool(row: Row, top: int, *, seen: bool) -> Iterator[str]:
     yield _text(EDGE, top + 18, cut(row.pool, 13), "zone")
-    level = Level.BAD if row.wanted is not None and row.have < row.wanted else None
-    told = f"{row.have} of {row.wanted}" if row.wanted is not None else str(row.have)
+    level = Level.BAD if seen and row.wanted is not None and row.have < row.wanted else None
+    have = str(row.have) if seen else "?"
+    told = f"{have} of {row.wanted}" if row.wanted is not None else have
     yield _text(EDGE, top + 34, f"{told} in service", f"small {level}" if level else "small")
 
 

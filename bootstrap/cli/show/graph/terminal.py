@@ -26,13 +26,21 @@ class Glyphs:
     leader: str
     seat: str
     lost: str
+    unseen: str
     marks: dict[Level, str]
 
 
-PRETTY = Glyphs(("┌", "┐", "└", "┘"), "─", "│", "★", "■", "□",
+PRETTY = Glyphs(("┌", "┐", "└", "┘"), "─", "│", "★", "■", "□", "?",
                 {Level.OK: "●", Level.REST: "◐", Level.WARN: "▲", Level.BAD: "✗"})  # fmt: skip
 PLAIN = Glyphs(
-    ("+", "+", "+", "+"), "-", "|", "*", "#", "_", {Level.OK: "o", Level.REST: "=", Level.WARN: "!", Level.BAD: "X"}
+    ("+", "+", "+", "+"),
+    "-",
+    "|",
+    "*",
+    "#",
+    "_",
+    "?",
+    {Level.OK: "o", Level.REST: "=", Level.WARN: "!", Level.BAD: "X"},
 )
 
 
@@ -88,13 +96,14 @@ def _card(card: Card, room: int, glyphs: Glyphs) -> str:
 def _quorum(drawn: Picture, glyphs: Glyphs) -> str:
     """`quorum ■■□  2 of 3 managers reachable, 2 needed: can lose none`."""
     reachable, managers = drawn.quorum["reachable"], drawn.quorum["managers"]
-    seats = glyphs.seat * reachable + glyphs.lost * (managers - reachable)
+    seats = glyphs.seat * reachable + glyphs.lost * (managers - reachable) if drawn.seen else glyphs.unseen * managers
     return f"quorum {_paint(seats, drawn.level)}  {_paint(drawn.margin, drawn.level)}"
 
 
 def _pools(drawn: Picture) -> Iterator[str]:
-    """`pools  managers 3 of 3, web 2 of 3`."""
-    told = [f"{row.pool} {row.have}" + (f" of {row.wanted}" if row.wanted is not None else "") for row in drawn.rows]
+    """`pools  managers 3 of 3, web 2 of 3`; `?` where nobody told what is in service."""
+    told = [f"{row.pool} {row.have if drawn.seen else '?'}" + (f" of {row.wanted}" if row.wanted is not None else "")
+            for row in drawn.rows]  # fmt: skip
     yield f"pools  {', '.join(told)}"
 
 
