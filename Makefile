@@ -9,7 +9,7 @@ SEEDS    ?= 1..40
 ROUNDS   ?= 100
 EXAMPLES ?= 20000
 RESULTS  ?= chaos.results
-ALL_PIECES := fuzz machines checkpoints changes replace nodes election schedules
+ALL_PIECES := checkpoints election schedules replace nodes changes machines fuzz
 PIECES   ?= $(ALL_PIECES)
 
 # mmdebstrap and the keyring make the hosts' image, e2fsprogs their disks; the rest is for their networks, namespaces and keys.
@@ -91,7 +91,7 @@ chaos: $(DEV) $(if $(filter fuzz,$(PIECES)),fuzz) ## faults on real hosts, at ev
 	    replace) $(CHAOS).replace --results $(RESULTS)/replace.jsonl ;; \
 	    nodes) $(CHAOS).nodes --results $(RESULTS)/nodes.jsonl ;; \
 	    election) $(CHAOS).election --rounds $(ROUNDS) --results $(RESULTS)/election.jsonl ;; \
-	    schedules) $(CHAOS).schedules --seeds $(SEEDS) --results $(RESULTS)/schedules.jsonl ;; \
+	    schedules) $(CHAOS).schedules --parallel 2 --seeds $(SEEDS) --results $(RESULTS)/schedules.jsonl ;; \
 	    *) echo "there is no piece $$piece: $(ALL_PIECES)" >&2; exit 2 ;; \
 	  esac || worst=1; \
 	done; \

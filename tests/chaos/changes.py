@@ -16,7 +16,6 @@ import fnmatch
 import json
 import shutil
 import signal
-import subprocess
 import sys
 import time
 from collections.abc import Iterator, Sequence
@@ -27,7 +26,7 @@ from typing import Any
 from bootstrap.lab import paths
 from tests.chaos import checkpoints_state as state
 from tests.chaos import checkpoints_trial as trial
-from tests.chaos import results
+from tests.chaos import results, shares
 from tests.chaos.changes_moves import MOVES, Move, go
 from tests.chaos.checkpoints_face import Face
 from tests.chaos.checkpoints_trial import INTERRUPT, KILL, Case
@@ -104,10 +103,7 @@ def main(argv: Sequence[str]) -> int:
     wish = _parsed(argv)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     if wish.parallel > 1:
-        again = [sys.executable, "-m", "tests.chaos.changes", *argv, "--parallel", "1"]
-        shares = [f"{number}/{wish.parallel}" for number in range(wish.parallel)]
-        for process in [subprocess.Popen([*again, "--share", share]) for share in shares]:
-            process.wait()
+        shares.together("tests.chaos.changes", argv, wish.parallel)
     else:
         _alone(wish)
     found = {one["case"]: one for one in results.read(wish.results)}

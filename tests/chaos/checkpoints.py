@@ -16,14 +16,13 @@ import json
 import os
 import shutil
 import signal
-import subprocess
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from tests.chaos import checkpoints_trial as trial
-from tests.chaos import results
+from tests.chaos import results, shares
 from tests.chaos.checkpoints_disk import small_disk
 from tests.chaos.checkpoints_face import Face
 from tests.chaos.checkpoints_trial import Case
@@ -35,7 +34,7 @@ def main(argv: Sequence[str]) -> int:
     """0 when every trial ended well, also those of earlier runs."""
     wish = _parsed(argv)
     if wish.parallel > 1:
-        _together(argv, wish.parallel)
+        shares.together("tests.chaos.checkpoints", argv, wish.parallel)
     else:
         _alone(wish)
     return _summary(wish.results)
@@ -80,14 +79,6 @@ def _chosen(wish: argparse.Namespace, reached: dict[str, tuple[str, ...]]) -> It
     found = [one for one in found if fnmatch.fnmatch(one.checkpoint, wish.only)]
     mine, all_ = wish.share
     return iter(found[:: wish.every][mine::all_])
-
-
-def _together(argv: Sequence[str], parallel: int) -> None:
-    """The same sweep in several processes, each with a share, a cluster and a disk of its own."""
-    again = [sys.executable, "-m", "tests.chaos.checkpoints", *argv, "--parallel", "1"]
-    running = [subprocess.Popen([*again, "--share", f"{number}/{parallel}"]) for number in range(parallel)]
-    for process in running:
-        process.wait()
 
 
 def known(file: Path) -> list[dict[str, Any]]:
