@@ -17,6 +17,7 @@ class History:
         self.window = window
         self._samples: deque[tuple[float, frozenset[str]]] = deque()
         self._bad_since: dict[str, float] = {}
+        self._stirs_since: dict[str, float] = {}
         self._looked = 0.0
         self.leader = ""
         self.leader_since = 0.0
@@ -33,7 +34,7 @@ class History:
         nodes = list(nodes)
         if now - self._looked > 3 * self.pause:
             self.lapse()
-            self._bad_since = {}  # nobody saw anything meanwhile: what was seen before tells nothing
+            self._bad_since, self._stirs_since = {}, {}  # what was seen before nobody saw anything tells nothing
         self._looked = now
         well = {node.id for node in nodes if node.member and node.well}
         self._samples.append((now, frozenset(well - ailing)))
@@ -52,6 +53,8 @@ class History:
     def _note_dead(self, now: float, nodes: list[Node], back: Set[str]) -> None:
         present = {node.id for node in nodes}
         self._bad_since = {key: since for key, since in self._bad_since.items() if key in present}
+        stirs = {node.id for node in nodes if node.state == "down" and node.reachability == "reachable"} - back
+        self._stirs_since = {key: self._stirs_since.get(key, now) for key in stirs}
         for node in nodes:
             if node.id in back:
                 self._bad_since.pop(node.id, None)
@@ -71,6 +74,10 @@ class History:
         """For how long a node was down, or a manager not well, without a break; 0 when it is not."""
         since = self._bad_since.get(node_id)
         return now - since if since is not None else 0.0
+
+    def stirs_for(self, node_id: str, now: float) -> float:
+        """For how long a manager's raft node has answered while it was down; 0 when it did not."""
+        return now - self._stirs_since.get(node_id, now)
 
     def is_bad(self, node_id: str) -> bool:
         """True when the last sample that told anything found it down or, a manager, not well."""

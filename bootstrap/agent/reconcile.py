@@ -74,6 +74,8 @@ class Reconciler:
             if turn.sight is not None:
                 control, local, me = turn.sight
                 self._pulse.see(me.instance, local, rules.timer(control, "stable"))
+            else:
+                self._pulse.looked(False)  # an engine that does not answer has no leader, whatever it had before
             self._pulse.beat()
 
     def _as_manager(self, sight: Sight, period: float) -> float:

@@ -77,12 +77,16 @@ class Watch:
         long = self.history.bad_for(node_id, now) >= rules.timer(control, "dead")
         return self.history.is_bad(node_id) and long and not lives
 
-    def shows_life(self, node: Node) -> bool:
+    def shows_life(self, control: Control, node: Node) -> bool:
         """True for a manager of which swarm hears one half already: it is coming back.
 
-        It would only lose its role for a moment: a node that is ready is not removed. Else its own word decides.
+        It would only lose its role for a moment: a node that is ready is not removed. One whose engine panics over its
+        raft log, again and again, is down and reachable for good: what comes back takes no longer than dying.
         """
-        return (node.state == "ready" or node.reachability == "reachable") and not self.owns_up(node)
+        if self.owns_up(node):
+            return False
+        stirs = self.history.stirs_for(node.id, self._context.clock.now())
+        return node.state == "ready" or (node.reachability == "reachable" and stirs < rules.timer(control, "dead"))
 
     def forget_gone(self, machines: Machines) -> None:
         """Take away what machines said that are no more. For the leader."""
@@ -99,7 +103,7 @@ class Watch:
         self.control = control
         found = self.sample()
         node = nodes.find(found, node_id)
-        if dead_only and node and node_id not in proven and self.shows_life(node):
+        if dead_only and node and node_id not in proven and self.shows_life(control, node):
             return "it is coming back"
         rule = guard.refuse_dead if dead_only else guard.refuse_removal
         why = rule(self.view(control, found, proven, besides=node_id), node_id)

@@ -35,7 +35,7 @@ class FakeEngine(FakeManager):
         return self.up and self.linked
 
     def request(self, method: str, path: str, body: Any = None, **query: Any) -> Any:
-        if not self.up:
+        if not self.up or self.node_id in self.world.panicking:
             raise EngineError("the engine does not answer", kind="down")
         name, parts = _route(f"{method} {path}")
         handler: Callable[..., Any] = getattr(self, f"_{name}")

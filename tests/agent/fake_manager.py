@@ -80,7 +80,7 @@ class FakeManager(Engine):
         raw["Status"] = {**raw["Status"], "State": "ready" if shown else "down"}
         if node_id in swarm.raft:
             address = f"{raw['Status']['Addr']}:2377"
-            reach = "reachable" if alive else "unreachable"
+            reach = "reachable" if alive or node_id in self.world.panicking else "unreachable"
             raw["ManagerStatus"] = {"Addr": address, "Reachability": reach}
             if leader == node_id:
                 raw["ManagerStatus"]["Leader"] = True

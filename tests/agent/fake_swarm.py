@@ -52,6 +52,7 @@ class World:
         self.log: list[tuple[str, ...]] = []
         self.lingering: set[str] = set()  # nodes that left and that swarm still shows as Ready
         self.grey: set[str] = set()  # nodes that swarm shows as down although they are up
+        self.panicking: set[str] = set()  # nodes whose engine ends again and again: down, and reachable for its raft port
         self.late: set[str] = set()  # nodes that are back, and that swarm still shows as down and unreachable
         self._random = random.Random(seed)
         self._count = 0
@@ -114,7 +115,9 @@ class World:
 
     def alive(self, swarm: Swarm, node_id: str) -> bool:
         engine = self.engine_of(node_id)
-        return engine is not None and engine.home is swarm and engine.state == "active" and engine.up and engine.linked
+        if engine is None or node_id in self.panicking:
+            return False
+        return engine.home is swarm and engine.state == "active" and engine.up and engine.linked
 
     def quorate(self, swarm: Swarm) -> bool:
         return sum(self.alive(swarm, one) for one in swarm.raft) >= len(swarm.raft) // 2 + 1

@@ -55,6 +55,14 @@ def test_a_manager_that_stays_away_is_cleared(cluster: Cluster, off: bool) -> No
     assert changes(cluster) == [("demote", node_id), ("rm", node_id)]
 
 
+def test_a_manager_whose_engine_panics_is_cleared(cluster: Cluster) -> None:
+    """Its raft port answers for moments, and its agent lives, but says of no leader what was true before."""
+    node_id = cluster.hosts[BACK].engine.node_id
+    cluster.world.panicking.add(node_id)
+    cluster.run(90)
+    assert changes(cluster) == [("demote", node_id), ("rm", node_id)]
+
+
 def test_what_was_bad_before_nobody_looked_is_not_dead() -> None:
     """A time without answers counts as one without looks, however often it was asked: nobody was seen dead in it."""
     gone = _well("b")._replace(state="down", reachability="unreachable")
