@@ -73,22 +73,21 @@ def _inside(run: Run, session: Session, progress: Progress, *, asked: bool) -> N
 
 def settle(run: Run, session: Session, progress: Progress, *, wait: bool) -> None:
     """Wait until healthy if asked to, and print the status; where the wait fails, people get the table all the same."""
-    document = session.status()
+    looks = [session.status()]
     reach("up.looked")
-    progress.know(document["nodes"])
-    if wait and not document["healthy"]:
+    progress.know(looks[0]["nodes"])
+    if wait and not looks[0]["healthy"]:
         try:
             with progress:
-                progress.follow(session.wait_healthy(_healthy_timeout(session)))
+                progress.follow(session.wait_healthy(_healthy_timeout(session), looks.append))
         except BootstrapError:
             if not run.json:
                 with suppress(BootstrapError):
                     _print(run, session.status())
             raise
-        document = session.status()
     reach("up.settled")
     progress.finish()
-    _print(run, document)
+    _print(run, looks[-1])  # what ended the wait: another look may see another moment
 
 
 def _print(run: Run, document: dict[str, Any]) -> None:

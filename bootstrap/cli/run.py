@@ -40,7 +40,7 @@ class Session(Protocol):
     def retire(self) -> None: ...  # noqa: D102
     def apply(self, plan: Plan, *, parallel: int) -> Iterator[Any]: ...  # noqa: D102
     def wait_formed(self, timeout: float) -> Iterator[Any]: ...  # noqa: D102
-    def wait_healthy(self, timeout: float) -> Iterator[Any]: ...  # noqa: D102
+    def wait_healthy(self, timeout: float, seen: Callable[[dict[str, Any]], None]) -> Iterator[Any]: ...  # noqa: D102
     def status(self) -> dict[str, Any]: ...  # noqa: D102
     def scripts(self) -> Mapping[str, str]: ...  # noqa: D102
     def instances(self) -> Sequence[Instance]: ...  # noqa: D102

@@ -103,9 +103,15 @@ class Session:
         """Wait until a manager answers with a quorum; machines tell how far they are."""
         return wait_formed(self.provider, self.patience(timeout))
 
-    def wait_healthy(self, timeout: float) -> Iterator[Event]:
-        """Wait until `status` says healthy; the last problems are the error where it does not."""
-        return wait_healthy(self.status, self.provider.instances, self.patience(timeout))
+    def wait_healthy(self, timeout: float, seen: Callable[[dict[str, Any]], None] = lambda _: None) -> Iterator[Event]:
+        """Wait until `status` says healthy; `seen` gets each document. The last problems are the error where it does not."""
+
+        def look() -> dict[str, Any]:
+            document = self.status()
+            seen(document)
+            return document
+
+        return wait_healthy(look, self.provider.instances, self.patience(timeout))
 
     def status(self) -> dict[str, Any]:
         """The status document (docs/output.md)."""

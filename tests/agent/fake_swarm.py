@@ -52,7 +52,9 @@ class World:
         self.log: list[tuple[str, ...]] = []
         self.lingering: set[str] = set()  # nodes that left and that swarm still shows as Ready
         self.grey: set[str] = set()  # nodes that swarm shows as down although they are up
-        self.panicking: set[str] = set()  # nodes whose engine ends again and again: down, and reachable for its raft port
+        self.panicking: set[str] = (
+            set()
+        )  # nodes whose engine ends again and again: down, and reachable for its raft port
         self.late: set[str] = set()  # nodes that are back, and that swarm still shows as down and unreachable
         self._random = random.Random(seed)
         self._count = 0

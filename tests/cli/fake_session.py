@@ -153,11 +153,14 @@ class FakeSession(Elsewhere):
         self.world.formed = True
         self.world.things |= {one.key: one for one in self.world.hidden}
 
-    def wait_healthy(self, timeout: float) -> Generator[Event, None, None]:
+    def wait_healthy(self, timeout: float, seen: Callable[[dict[str, Any]], None]) -> Generator[Event, None, None]:
         self.world.touch(f"wait healthy {timeout:.0f}")
         if self.world.sick:
             raise BootstrapError(f"not healthy within {timeout:.0f} s", where=self.cluster.name, code="unhealthy")
         yield from (NodeProgress(one.hostname, "active", 4.0) for one in self.instances())
+        while not (document := self.status())["healthy"]:
+            pass  # it counts the looks until then
+        seen(document)
 
     def status(self) -> dict[str, Any]:
         self._contact()

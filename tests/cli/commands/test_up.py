@@ -1,8 +1,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -44,6 +45,24 @@ def test_up_as_json_is_the_status(invoke: Invoke, world: World, file: Path) -> N
 
     assert found["healthy"] is True
     assert [node["hostname"] for node in found["nodes"]] == HOSTS
+
+
+def test_what_is_told_in_the_end_is_what_ended_the_wait(
+    invoke: Invoke, world: World, file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A leader may change a moment later: exit code 0 does not stand beside a document that says not healthy."""
+    wait = FakeSession.wait_healthy
+
+    def flap(self: FakeSession, timeout: float, seen: Callable[[dict[str, Any]], None]) -> Iterator[Event]:
+        yield from wait(self, timeout, seen)
+        world.sick = "the leader changed"
+
+    monkeypatch.setattr(FakeSession, "wait_healthy", flap)
+    world.healthy_after = 1
+    found = document(invoke("up", file, "--yes", "-o", "json"))
+
+    assert world.sick
+    assert found["healthy"] is True
 
 
 def test_up_again_changes_nothing(invoke: Invoke, running: World, file: Path) -> None:

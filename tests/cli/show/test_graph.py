@@ -67,6 +67,11 @@ def test_it_fits_the_screen(room: int) -> None:
     assert shown.isascii()
 
 
+def test_colours_of_the_terminal_are_none_of_the_picture() -> None:
+    """The words of a headline are coloured for a screen; the file has them plain."""
+    assert "<title>prod: healthy: 3 managers" in svg(drawn(WHOLE))
+
+
 TROUBLES = [
     (node("web-1", "a", 4, state="down"), None, "down", Level.BAD),
     (node("web-1", "a", 4, state="unknown"), None, "unknown", Level.WARN),

@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from xml.sax.saxutils import escape
 
+import click
+
 from bootstrap.cli.show.graph.picture import Card, Level, Picture, Row
 from bootstrap.cli.show.values import cut
 
@@ -177,4 +179,4 @@ def _text(x: int, y: int, words: str, kind: str = "") -> str:
 
 def _safe(words: str) -> str:
     """Escaped for XML, without colours and other characters that XML does not allow."""
-    return escape("".join(one for one in words if one.isprintable()))
+    return escape("".join(one for one in click.unstyle(words) if one.isprintable()))
