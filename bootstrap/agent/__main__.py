@@ -10,8 +10,6 @@ from typing import Any, Callable
 from .context import Context, alone, open_context
 from .errors import HEALS, AgentError, explain, log
 
-_STATUS_DEADLINE = 2.0  # seconds for one call to the engine: in an election it says nothing for half a minute
-
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="agent", description="The program on a node of a Docker Swarm.")
@@ -94,7 +92,6 @@ def _leave(context: Context, given: argparse.Namespace) -> Any:
 def _status(context: Context, given: argparse.Namespace) -> Any:
     from .status import report
 
-    context.engine.deadline = _STATUS_DEADLINE
     return report(context, given.version, given.local)
 
 

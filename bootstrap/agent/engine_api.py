@@ -51,14 +51,20 @@ _FIXES = {
     "no_quorum": "bring back a majority of the managers",
 }
 
+# A connection or an answer that took too long; before Python 3.10 the socket's is no TimeoutError.
+_LATE = (TimeoutError, socket.timeout)
+
 
 class EngineError(AgentError):
-    """The engine refused, failed or did not answer. `kind` says which; `status` is the HTTP status or 0."""
+    """The engine refused, failed or did not answer. `kind` says which; `status` is the HTTP status or 0.
 
-    def __init__(self, message: str, *, status: int = 0, kind: str = "", where: str = "docker") -> None:
+    One that did not answer in time is "down" as one that is off: whoever acts on it cannot tell. Its code tells people.
+    """
+
+    def __init__(self, message: str, *, status: int = 0, kind: str = "", where: str = "docker", code: str = "") -> None:
         self.kind = kind or classify(message, status)
         self.status = status
-        super().__init__(message, where=where, fix=_FIXES.get(self.kind, ""), code=f"engine_{self.kind}")
+        super().__init__(message, where=where, fix=_FIXES.get(self.kind, ""), code=code or f"engine_{self.kind}")
 
 
 def classify(message: str, status: int = 0) -> str:
@@ -107,8 +113,7 @@ class Engine:
             raw = _read(connection, response, until)
         except (OSError, http.client.HTTPException) as error:
             self._version = ""  # it may come back as another version
-            reason = getattr(error, "strerror", None) or type(error).__name__
-            raise EngineError(f"the engine does not answer: {reason}", kind="down") from None
+            raise _unanswered(error, self.deadline) from None
         finally:
             connection.close()
         if response.status >= 400:
@@ -158,6 +163,13 @@ class Engine:
 def encode(data: str) -> str:
     """Text as the API wants the data of configs."""
     return base64.b64encode(data.encode()).decode()
+
+
+def _unanswered(error: Exception, deadline: float) -> EngineError:
+    if isinstance(error, _LATE):
+        return EngineError(f"the engine does not answer within {deadline:g} s", kind="down", code="engine_slow")
+    reason = getattr(error, "strerror", None) or type(error).__name__
+    return EngineError(f"the engine does not answer: {reason}", kind="down")
 
 
 def _read(connection: http.client.HTTPConnection, response: http.client.HTTPResponse, until: float) -> bytes:

@@ -18,7 +18,7 @@ class History:
         self._samples: deque[tuple[float, frozenset[str]]] = deque()
         self._bad_since: dict[str, float] = {}
         self._stirs_since: dict[str, float] = {}
-        self._looked = 0.0
+        self._looked = float("-inf")
         self.leader = ""
         self.leader_since = 0.0
 

@@ -5,6 +5,8 @@ out of date. So the two sides keep an order. Who demotes reads the node's versio
 asks the guard, and posts with that very version. Who ends a foreign lease marks it as broken, then commits a write to
 the node that it names, which gives the node another version, and only then frees it. Whatever the holder asks for after
 that is refused by the swarm; and what was committed before is there for the next holder's guard to see.
+
+This holds where every agent keeps that order: those of one cluster are of one version, but for the time of an upgrade.
 """
 
 from __future__ import annotations

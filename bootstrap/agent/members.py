@@ -125,7 +125,7 @@ def _demote(context: Context, node: Node, lease: Lease, gate: Gate) -> None:
         reach("reconcile.demote")
         if lease.demote(version):
             return
-    raise AgentError("the node changes all the time", where=node.hostname, fix="run it again", code="demote_timeout")
+    raise Refused("the node changes all the time", where=node.hostname, fix="run it again", code="demote_timeout")
 
 
 def _delete(context: Context, node: Node, mine: str, force: bool, duty: str) -> None:

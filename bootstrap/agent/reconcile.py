@@ -74,9 +74,16 @@ class Reconciler:
             if turn.sight is not None:
                 control, local, me = turn.sight
                 self._pulse.see(me.instance, local, rules.timer(control, "stable"))
-            else:
-                self._pulse.looked(False)  # an engine that does not answer has no leader, whatever it had before
+            else:  # it cannot see all: what was true of its leader before may be so no more
+                self._pulse.looked(self._has_leader())
             self._pulse.beat()
+
+    def _has_leader(self) -> bool:
+        """Whether the engine is answered by the leader of a quorum, also where the metadata or a deed of ours fails."""
+        try:
+            return bool(nodes.read(self._context.engine))
+        except HEALS:
+            return False
 
     def _as_manager(self, sight: Sight, period: float) -> float:
         control, mine = sight.control, sight.local.node_id

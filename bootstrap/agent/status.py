@@ -17,11 +17,16 @@ from .pulse import disk, is_full
 from .store import ABSENT, Control
 from .watch import seen_lately
 
+# Seconds for one call to the engine: in an election it says nothing for half a minute. One that has answered is only busy.
+_FIRST, _LATER = 2.0, 5.0
+
 
 def report(context: Context, version: str, local_only: bool = False) -> dict[str, Any]:
     """The status document. With `local_only` neither the store nor the managers are asked."""
     problems: list[dict[str, str]] = []
+    context.engine.deadline = _FIRST
     seen = _try(problems, lambda: observe(context))
+    context.engine.deadline = _LATER
     local = seen or Local("error")
     control, generation = ({}, ABSENT) if local_only else _try(problems, context.store.read) or ({}, ABSENT)
     me = _try(problems, context.metadata.identity)

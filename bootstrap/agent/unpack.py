@@ -1,7 +1,7 @@
 """The agent's sources as a folder of /run: there Python keeps what it compiled, out of a zip it compiles at each start.
 
 A node starts the agent three times while it boots, and once for each look from outside. A folder that is half made has
-another name, and all of it goes with the next boot, so what a crash left is never run. Without it the zip serves.
+another name, and goes with the try or, after a crash, with the next one: it is never run. Without it the zip serves.
 """
 
 from __future__ import annotations
@@ -24,9 +24,10 @@ def unpack(version: str, names: Iterable[str], read: Callable[[str], bytes], run
         if not _is_ours(run):
             return None
         if not os.path.isdir(folder):
+            _sweep(run)
             _make(folder, names, read)
         return folder if _is_ours(folder) else None
-    except OSError:
+    except Exception:  # noqa: BLE001 - of an archive that is replaced now zipimport and zlib have errors of their own
         return None
 
 
@@ -41,14 +42,30 @@ def _is_ours(folder: str) -> bool:
 
 def _make(folder: str, names: Iterable[str], read: Callable[[str], bytes]) -> None:
     making = f"{folder}.{os.getpid()}"
-    os.makedirs(making, 0o700, exist_ok=True)
-    for name in names:
-        path = os.path.join(making, name)
-        os.makedirs(os.path.dirname(path), exist_ok=True)
-        with open(path, "wb") as file:
-            file.write(read(name))
     try:
+        os.makedirs(making, 0o700, exist_ok=True)
+        for name in names:
+            path = os.path.join(making, name)
+            os.makedirs(os.path.dirname(path), exist_ok=True)
+            with open(path, "wb") as file:
+                file.write(read(name))
         os.rename(making, folder)
-    except OSError:  # another process was quicker, with the same
-        if not os.path.isdir(folder):
+    except OSError:
+        if not os.path.isdir(folder):  # else another process was quicker, with the same
             raise
+    finally:
+        _remove(making)
+
+
+def _sweep(run: str) -> None:
+    """Remove what processes that are no more left half made: a full /run would never have room again."""
+    for name in os.listdir(run):
+        whole, _, pid = name.rpartition(".")
+        if whole.startswith(PREFIX) and pid.isdigit() and not os.path.isdir(f"/proc/{pid}"):
+            _remove(os.path.join(run, name))
+
+
+def _remove(folder: str) -> None:
+    import shutil  # few starts have anything to make, and all of them would wait for it
+
+    shutil.rmtree(folder, ignore_errors=True)

@@ -199,7 +199,7 @@ def no_window(patch: pytest.MonkeyPatch) -> None:
 
 def no_life(patch: pytest.MonkeyPatch) -> None:
     """The upkeep believes what swarm shows of a manager that is coming back."""
-    patch.setattr(Watch, "shows_life", lambda self, node: False)
+    patch.setattr(Watch, "shows_life", lambda *_: False)
     patch.setattr(Pulses, "has_leader", lambda *_: False)
 
 

@@ -176,3 +176,19 @@ def test_version_is_the_newest_that_both_know(server: Server, engine: Engine, th
     server.say(200, {})
     engine.info()
     assert server.asked[1].startswith(f"GET /v{used}/info ")
+
+
+def test_too_late_is_told_apart_from_off(tmp_path: Path) -> None:
+    """Both are down to whoever acts on it; a person reads which of them does not answer in time."""
+    silent, left = socket.socket(socket.AF_UNIX), socket.socket(socket.AF_UNIX)
+    silent.bind(str(tmp_path / "slow"))
+    silent.listen(1)
+    left.bind(str(tmp_path / "refused"))
+    left.close()
+    told = []
+    for name in ("slow", "refused", "none"):
+        with pytest.raises(EngineError) as caught:
+            Engine(str(tmp_path / name), deadline=0.1).info()
+        told.append((caught.value.kind, caught.value.code))
+    silent.close()
+    assert told == [("down", "engine_slow"), ("down", "engine_down"), ("down", "engine_down")]

@@ -8,6 +8,7 @@ import pytest
 
 from bootstrap.agent import members
 from bootstrap.agent.errors import Refused
+from bootstrap.agent.lease import Lease
 from tests.agent.fakes import Cluster
 
 
@@ -62,3 +63,15 @@ def test_the_seat_of_a_surge_is_no_wish(tmp_path: Path) -> None:
     assert len(cluster.world.swarms[cluster.control["swarm_id"]].raft) == 3
     with pytest.raises(Refused, match="3 managers are wanted"):
         remove(cluster, "i-03")
+
+
+def test_a_node_that_never_holds_still_is_not_left_drained(cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It changes before each demotion that is asked for: nothing was demoted, and it gets its work back."""
+    cluster.store.control["managers_target"] = 1
+    monkeypatch.setattr(Lease, "demote", lambda *_: False)
+
+    with pytest.raises(Refused, match="changes all the time"):
+        remove(cluster, "i-02")
+
+    assert cluster.nodes()["i-02"]["Spec"]["Availability"] == "active"
+    assert cluster.control["change"] is None

@@ -63,6 +63,24 @@ def test_a_manager_whose_engine_panics_is_cleared(cluster: Cluster) -> None:
     assert changes(cluster) == [("demote", node_id), ("rm", node_id)]
 
 
+def test_the_first_look_is_the_first_however_young_the_clock_is() -> None:
+    """What another process saw of the leader does not outlive it: also on a machine that came up a moment ago."""
+    for started in (1.0, 1e6):
+        history = History(60)
+        history.leader, history.leader_since = "a", started - 1
+        history.add(started, [_well("a", leader=True)])
+        assert history.leader_age(started) == 0
+
+
+def test_a_manager_without_metadata_still_says_that_it_has_a_leader(cluster: Cluster) -> None:
+    """It cannot see all that a step needs; its engine is answered all the same, and swarm is slow to show it."""
+    host = cluster.hosts[BACK]
+    host.metadata.down = True
+    cluster.world.grey.add(host.engine.node_id)
+    cluster.run(90)
+    assert changes(cluster) == []
+
+
 def test_what_was_bad_before_nobody_looked_is_not_dead() -> None:
     """A time without answers counts as one without looks, however often it was asked: nobody was seen dead in it."""
     gone = _well("b")._replace(state="down", reachability="unreachable")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -73,6 +74,22 @@ def test_an_engine_that_does_not_answer_is_not_explained(cluster: Cluster) -> No
     host = cluster.hosts["i-01"]
     host.engine.up = False
     assert [one["code"] for one in report(host.context, "abc")["problems"]] == ["engine_down"]
+
+
+def test_only_the_first_answer_is_asked_for_in_a_hurry(cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An election shows in the first call; an engine that answered it and is busy is given more time."""
+    engine, patience = cluster.leader.engine, []
+    real = engine.request
+
+    def request(method: str, path: str, body: Any = None, **query: Any) -> Any:
+        patience.append((path, engine.deadline))
+        return real(method, path, body, **query)
+
+    monkeypatch.setattr(engine, "request", request)
+    report(cluster.leader.context, "abc")
+    report(cluster.leader.context, "abc")
+    assert {seconds for path, seconds in patience if path == "/info"} == {2.0}
+    assert {seconds for path, seconds in patience if path != "/info"} == {5.0}
 
 
 def test_local_asks_nobody_else(cluster: Cluster) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import zipimport
+import zlib
 from pathlib import Path
 
 import pytest
@@ -66,6 +68,46 @@ def test_a_folder_that_others_may_write_is_not_used(run: Path) -> None:
     (run / "agent-abc").chmod(0o777)
     assert unpack("abc", SOURCES, SOURCES.__getitem__, str(run)) is None
     assert unpack("abc", SOURCES, SOURCES.__getitem__, str(run / "none")) is None
+
+
+def test_what_was_not_finished_leaves_nothing(run: Path) -> None:
+    """Neither on a full disk, nor where another process was quicker, nor once it is there."""
+
+    def breaks(name: str) -> bytes:
+        raise OSError(28, "no space left on device", name)
+
+    def overtaken(name: str) -> bytes:
+        (run / "agent-abc").mkdir(0o700, exist_ok=True)
+        (run / "agent-abc/quicker").touch()
+        return SOURCES[name]
+
+    unpack("abc", SOURCES, breaks, str(run))
+    assert not list(run.iterdir())
+    unpack("abc", SOURCES, overtaken, str(run))
+    assert [path.name for path in run.iterdir()] == ["agent-abc"]
+
+
+@pytest.mark.parametrize("error", [zipimport.ZipImportError("bad local file header"), zlib.error("invalid code")])
+def test_an_archive_that_is_replaced_meanwhile_is_no_end(run: Path, error: Exception) -> None:
+    """What reading at the old places of the new file brings is none of the system's errors."""
+
+    def replaced(name: str) -> bytes:
+        raise error
+
+    assert unpack("abc", SOURCES, replaced, str(run)) is None
+    assert not list(run.iterdir())
+
+
+def test_what_a_killed_process_left_goes_with_the_next_making(run: Path) -> None:
+    """By its number, which no process has; that of one that lives, other versions and other files stay."""
+    gone, lives = f"agent-old.{1 << 22}", f"agent-old.{os.getpid()}"  # no process has a number that high
+    for name in (gone, lives, "agent-old", f"stack.{1 << 22}"):
+        (run / name).mkdir()
+        (run / name / "part").touch()
+
+    assert unpack("abc", SOURCES, SOURCES.__getitem__, str(run)) == str(run / "agent-abc")
+
+    assert {path.name for path in run.iterdir()} == {lives, "agent-old", f"stack.{1 << 22}", "agent-abc"}
 
 
 @pytest.mark.process
