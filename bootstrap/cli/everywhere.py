@@ -6,27 +6,18 @@ import threading
 from collections import deque
 from collections.abc import Iterator, Sequence
 from queue import Empty, SimpleQueue
-from typing import TYPE_CHECKING, Protocol, runtime_checkable
+from typing import TYPE_CHECKING
 
 from bootstrap.cli.signals import Signals
 from bootstrap.errors import BootstrapError
 from bootstrap.providers.base import Instance
-from bootstrap.remote.runner import Result, Runner
+from bootstrap.remote.runner import Result, Runner, Stoppable
 
 if TYPE_CHECKING:
     from bootstrap.cli.run import Session
 
 UNREACHED = 255  # as ssh says it
 WAKE = 0.1  # seconds between two looks at whether the run was asked to stop
-
-
-@runtime_checkable
-class Stoppable(Protocol):
-    """A runner that can end its command from another thread, also one that it is only about to start."""
-
-    def stop(self) -> None:
-        """End it; `run` then returns or raises."""
-        ...
 
 
 class Everywhere:

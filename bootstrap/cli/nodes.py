@@ -27,7 +27,14 @@ def find(session: Session, word: str) -> Instance:
 
 def refuse_unknown(session: Session, word: str) -> None:
     """BootstrapError for a word that names nothing, before the lock is taken: such a run leaves no trace."""
-    if not any(word in {one.hostname, one.id} for one in session.instances()):
+    if any(word in {one.hostname, one.id} for one in session.instances()):
+        return
+    try:
+        find_member_or_place(session, word)
+    except BootstrapError as error:
+        if error.code != "no_node" or (session.control() or {}).get("phase") != "FORMED":
+            raise
+        session.ask()  # only a manager knows the ids of nodes, and in an election none answers yet
         find_member_or_place(session, word)
 
 

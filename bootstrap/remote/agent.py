@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from bootstrap.errors import BootstrapError
-from bootstrap.remote.runner import CommandFailed, Result, Runner
+from bootstrap.remote.runner import CommandFailed, Result, Runner, Stoppable
 
 COMMAND = ("python3", "-I", "/usr/local/lib/bootstrap/agent.pyz")
 STATUS_DEADLINE = 40.0  # seconds: an engine without quorum needs up to 25 to say so
@@ -24,6 +24,11 @@ class Agent:
     def status(self) -> dict[str, Any]:
         """The node's view of itself, of the control object and, on a manager with quorum, of the whole swarm."""
         return self.call("status", timeout=STATUS_DEADLINE)
+
+    def stop(self) -> None:
+        """End a call from another thread, where the way in can do that; the call then returns or raises."""
+        if isinstance(self.runner, Stoppable):
+            self.runner.stop()
 
     def call(self, *argv: str, document: Mapping[str, Any] | None = None, timeout: float = 60.0) -> dict[str, Any]:
         """Run one verb; `document` goes in by stdin as JSON. BootstrapError carries the agent's own error."""

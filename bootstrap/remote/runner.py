@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from bootstrap.errors import BootstrapError
 
@@ -32,4 +32,13 @@ class Runner(Protocol):
 
     def run(self, argv: Sequence[str], *, stdin: str = "", timeout: float = 60.0) -> Result:
         """Run it as root and wait; a non-zero code is a result. Unreachable or timed out raises BootstrapError."""
+        ...
+
+
+@runtime_checkable
+class Stoppable(Protocol):
+    """A runner that can end its command from another thread, also one that it is only about to start."""
+
+    def stop(self) -> None:
+        """End it; `run` then returns or raises."""
         ...

@@ -6,7 +6,7 @@ import queue
 import threading
 import time
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
 from bootstrap.errors import BootstrapError
@@ -16,16 +16,11 @@ from bootstrap.remote.agent import STATUS_DEADLINE, Agent
 
 
 class Times(NamedTuple):
-    """Seconds since the first manager was asked, but for `more`.
+    """Seconds: how long the first lot is asked alone, how long all are asked, and how long once no quorum can be."""
 
-    In an election every manager is silent for up to half a minute. Once one has said that it sees no quorum, the others
-    have had about as long as that takes: they get `more`, and no less than `enough` in all.
-    """
-
-    patience: float = 0.8  # until all others are asked as well: a frozen one must not hold up the answer
-    enough: float = 4.0
-    more: float = 1.0
+    patience: float = 0.8  # a frozen one must not hold up the answer
     limit: float = STATUS_DEADLINE
+    grace: float = 3.0
 
 
 TIMES = Times()
@@ -58,13 +53,15 @@ class View:
 class Silence:
     """No manager answered with a quorum: what each that was asked said instead, by hostname.
 
-    `broken` are those whose engine answers and says that its swarm is in `error`: no waiting mends that. `electing`: it
-    looks like an election, as a majority of the managers is on and one of them is a member that sees no quorum.
+    `broken` are those whose engine answers and says that its swarm is in `error`, `down` those whose engine does not
+    run: no waiting mends either. `electing`: it looks like an election, as one is a member that sees no quorum, and so
+    many engines run that they can elect.
     """
 
     reasons: Mapping[str, str] = field(default_factory=dict)
     broken: frozenset[str] = frozenset()
     electing: bool = False
+    down: frozenset[str] = frozenset()
 
     def __str__(self) -> str:
         alike: dict[str, list[str]] = {}
@@ -74,12 +71,16 @@ class Silence:
 
 
 class _Refusal(NamedTuple):
-    """Why one manager's answer is none. `lost`: it is a member and sees no quorum."""
+    """Why one manager's answer is none. `lost`: it is a member and sees no quorum; the others as in Silence."""
 
     where: str
     why: str
     broken: bool = False
+    down: bool = False
     lost: bool = False
+
+
+_Answers = queue.Queue[View | _Refusal]
 
 
 def observe(
@@ -89,26 +90,36 @@ def observe(
     *,
     leaving: Collection[str] = (),
 ) -> View | Silence:
-    """Ask the running managers until one has a quorum; those on hosts in `leaving` only as the last resort.
+    """Ask the running managers until one has a quorum; those on hosts in `leaving` late, those with a fault last.
 
     `control` and `instances` are the provider's, as read just now. An answer about another swarm than the published
     one is no answer: it may be an orphan, or a cut-off half.
     """
-    every = list(instances)
+    every = [one for one in instances if one.role is Role.MANAGER]
+    needed = min(len(every), len((control or {}).get("managers") or every)) // 2 + 1
     able = managers(every, leaving)
-    asked = [Agent(provider.runner(one), one.hostname) for one in able if not _is_silent(one)]
-    ill = any(one.role is Role.MANAGER and (one.fault is not None or one.state == "stopped") for one in every)
-    times = TIMES._replace(patience=0.0) if ill else TIMES  # there may be an election: every manager is slow then
-    answer = first_answer(asked, swarm_id=(control or {}).get("swarm_id"), times=times)
+    told = {one.hostname: one.fault.what for one in able if one.fault is not None and _in_vain(one, needed)}
+    asked = [one for one in able if one.hostname not in told]
+    well, ill = ([Agent(provider.runner(one), one.hostname) for one in lot] for lot in _by_health(asked))
+    # Where one is off or has a fault there may be an election. All are slow then: no first one has a time of its own.
+    first = 0 if any(one.fault is not None or one.state == "stopped" for one in every) else 1
+    lots = (well[:first], well[first:], ill)
+    answer = first_answer(lots, swarm_id=(control or {}).get("swarm_id"), needed=needed, times=TIMES)
     if isinstance(answer, View):
         return answer
-    told = {one.hostname: one.fault.what for one in able if one.fault is not None and one.fault.silent}
-    majority = 2 * len(asked) > sum(one.role is Role.MANAGER for one in every)
-    return Silence({**told, **answer.reasons}, answer.broken, answer.electing and majority)
+    electing = answer.electing and len(asked) - len(answer.down) >= needed
+    return replace(answer, reasons={**told, **answer.reasons}, electing=electing)
 
 
-def _is_silent(one: Instance) -> bool:
-    return one.fault is not None and one.fault.silent
+def _in_vain(one: Instance, needed: int) -> bool:
+    """Whether it cannot answer, or has no quorum: who is cut off tells for some seconds what it remembers of one."""
+    return one.fault is not None and (one.fault.silent or (one.fault.alone and needed > 1))
+
+
+def _by_health(instances: Iterable[Instance]) -> tuple[list[Instance], list[Instance]]:
+    """Those without a fault, and those with one."""
+    every = list(instances)
+    return [one for one in every if one.fault is None], [one for one in every if one.fault is not None]
 
 
 def managers(instances: Iterable[Instance], leaving: Collection[str] = ()) -> list[Instance]:
@@ -121,60 +132,61 @@ def managers(instances: Iterable[Instance], leaving: Collection[str] = ()) -> li
     return sorted(able, key=rank)
 
 
-def first_answer(agents: Sequence[Agent], *, swarm_id: str | None, times: Times = TIMES) -> View | Silence:
-    """The first good answer. Where the first manager fails or takes its time, all others are asked side by side."""
-    asking = _Asking(swarm_id, times)
-    for some, limit in ((agents[:1], times.patience), (agents[1:], times.limit)):
-        asking.ask(some)
-        if (view := asking.wait(limit)) is not None:
-            return view
-    return asking.silence()
+def first_answer(
+    lots: Sequence[Sequence[Agent]], *, swarm_id: str | None, needed: int = 1, times: Times = TIMES
+) -> View | Silence:
+    """The first good answer. A lot is asked side by side, once those of the lots before refused or their time is over.
+
+    `needed` managers are a quorum. Where so many are outside of one that the others are too few, these get `grace`.
+    """
+    answers, waiting, refusals = _Answers(), dict[str, Agent](), list[_Refusal]()
+    spare = max(0, sum(len(lot) for lot in lots) - needed)  # how many may be outside of a quorum that there is
+    start = time.monotonic()
+    try:
+        for number, lot in enumerate(lots):
+            waiting |= {agent.where: agent for agent in lot}
+            _send(lot, swarm_id, answers)
+            end = start + times.patience if number == 0 else max(start + times.limit, time.monotonic() + times.grace)
+            while waiting:
+                if sum(one.lost or one.down for one in refusals) > spare:
+                    end = min(end, time.monotonic() + times.grace)
+                if (answer := _next(answers, end)) is None:
+                    break
+                waiting.pop(answer.agent.where if isinstance(answer, View) else answer.where)
+                if isinstance(answer, View):
+                    return answer
+                refusals.append(answer)
+    finally:  # nobody reads what they answer now; a poll asks again
+        for agent in waiting.values():
+            agent.stop()
+    return _silence(refusals, waiting, time.monotonic() - start)
 
 
-class _Asking:
-    """The managers that were asked, and what those said that have no quorum."""
+def _send(agents: Sequence[Agent], swarm_id: str | None, answers: _Answers) -> None:
+    """Ask all of them at once, in threads that are not waited for: a frozen host may keep one for long."""
+    for agent in agents:
+        threading.Thread(target=_ask, args=(agent, swarm_id, answers), daemon=True).start()
 
-    def __init__(self, swarm_id: str | None, times: Times) -> None:
-        self._swarm_id, self._times = swarm_id, times
-        self._asked: list[str] = []
-        self._refusals: dict[str, _Refusal] = {}
-        self._answers: queue.Queue[View | _Refusal] = queue.Queue()
-        self._start = time.monotonic()
-        self._lost = float("inf")  # seconds after which one said first that there is no quorum
 
-    def ask(self, agents: Sequence[Agent]) -> None:
-        """Send the question to all of them at once."""
-        self._asked += [agent.where for agent in agents]
-        for agent in agents:
-            # A thread that is not waited for: the answer of a frozen host may come long after the command has ended.
-            threading.Thread(target=_ask, args=(agent, self._swarm_id, self._answers), daemon=True).start()
-
-    def wait(self, limit: float) -> View | None:
-        """The first good answer, or None where every one refused or time is up."""
-        while len(self._refusals) < len(self._asked):
-            end = min(limit, max(self._times.enough, self._lost + self._times.more))
-            try:
-                answer = self._answers.get(timeout=max(0.0, end - self._passed()))
-            except queue.Empty:
-                return None
-            if isinstance(answer, View):
-                return answer
-            self._refusals[answer.where] = answer
-            self._lost = min(self._lost, self._passed()) if answer.lost else self._lost
+def _next(answers: _Answers, end: float) -> View | _Refusal | None:
+    """The next answer, or None where there is none until `end`."""
+    try:
+        return answers.get(timeout=max(0.0, end - time.monotonic()))
+    except queue.Empty:
         return None
 
-    def silence(self) -> Silence:
-        """What each of them said, or did not say in time."""
-        silent = f"no answer within {max(1.0, self._passed()):.0f} s"
-        reasons = {where: self._refusals[where].why if where in self._refusals else silent for where in self._asked}
-        broken = frozenset(one.where for one in self._refusals.values() if one.broken)
-        return Silence(reasons, broken, any(one.lost for one in self._refusals.values()))
 
-    def _passed(self) -> float:
-        return time.monotonic() - self._start
+def _silence(refusals: Sequence[_Refusal], silent: Iterable[str], seconds: float) -> Silence:
+    """What each of them said, or did not say in time."""
+    return Silence(
+        {one.where: one.why for one in refusals} | dict.fromkeys(silent, f"no answer within {max(1.0, seconds):.0f} s"),
+        broken=frozenset(one.where for one in refusals if one.broken),
+        electing=any(one.lost for one in refusals),
+        down=frozenset(one.where for one in refusals if one.down),
+    )
 
 
-def _ask(agent: Agent, swarm_id: str | None, answers: queue.Queue[View | _Refusal]) -> None:
+def _ask(agent: Agent, swarm_id: str | None, answers: _Answers) -> None:
     try:
         document = agent.status()
     except BootstrapError as error:
@@ -190,10 +202,13 @@ def _ask(agent: Agent, swarm_id: str | None, answers: queue.Queue[View | _Refusa
 
 
 def _refusal(where: str, document: Mapping[str, Any]) -> _Refusal:
-    """Of a manager that shows no swarm. One whose engine does not answer in time is no broken one: it may elect."""
+    """Of a manager that shows no swarm. One whose engine answers too late is no broken one: it may elect."""
     state = document.get("state")
-    if any(one.get("code") == "engine_down" for one in document.get("problems") or ()):
-        return _Refusal(where, "its engine does not answer, as while a leader is elected", lost=True)
+    codes = {one.get("code") for one in document.get("problems") or ()}
+    if "engine_down" in codes:
+        return _Refusal(where, "its engine is down", down=True)
+    if "engine_slow" in codes:
+        return _Refusal(where, "its engine does not answer in time, as while a leader is elected", lost=True)
     why = f"it sees no quorum (its engine: {state}{_reason(document)})"
     return _Refusal(where, why, broken=state == "error", lost=state in {"error", "active"})
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from bootstrap.cli.nodes import find_node
+from bootstrap.cli.nodes import find_node, refuse_unknown
 from bootstrap.engine.hindrance import ELECTION
 from bootstrap.engine.session import Session
 from bootstrap.errors import BootstrapError
@@ -43,6 +43,28 @@ def test_a_name_is_looked_up_after_the_election(monkeypatch: pytest.MonkeyPatch)
     assert find_node(one, "prod-managers-a-1")["hostname"] == "prod-managers-a-1"
 
 
+def test_the_id_of_a_node_is_looked_up_after_the_election(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Only a manager knows it: while none answers it is not called unknown."""
+    one, _ = electing(monkeypatch, until=9.0)
+
+    refuse_unknown(one, "n-prod-managers-a-1")
+
+    assert one.clock.now() >= 9.0
+
+
+def test_what_nobody_can_know_is_not_called_unknown(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without a quorum that is the error; with one an unknown word is."""
+    lost, _ = electing(monkeypatch, until=1000.0)
+    with pytest.raises(BootstrapError) as caught:
+        refuse_unknown(lost, "n-nobody")
+    assert caught.value.code == "no_quorum"
+
+    lost.clock.sleep(1000.0)
+    with pytest.raises(BootstrapError) as caught:
+        refuse_unknown(lost, "n-nobody")
+    assert caught.value.code == "no_node"
+
+
 def test_no_verb_waits_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
     """An election that does not end is a lost quorum."""
     one, _ = electing(monkeypatch, until=1000.0)
@@ -60,6 +82,18 @@ def test_without_a_majority_nobody_waits(monkeypatch: pytest.MonkeyPatch) -> Non
     began = one.clock.now()
 
     with pytest.raises(BootstrapError):
+        one.ask()
+    assert one.clock.now() == began
+
+
+def test_nobody_waits_for_a_stopped_engine(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No election brings it back: what is the matter is said at once."""
+    one, _ = formed(managers=1)
+    down = {"swarm": None, "state": "error", "problems": [{"code": "engine_down", "what": "refused"}]}
+    monkeypatch.setattr(World, "status", lambda world, hostname: down)
+    began = one.clock.now()
+
+    with pytest.raises(BootstrapError, match="its engine is down"):
         one.ask()
     assert one.clock.now() == began
 

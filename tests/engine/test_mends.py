@@ -107,6 +107,17 @@ def test_managers_that_are_all_in_error_are_to_be_restarted() -> None:
     assert ["systemctl restart docker" in one["problems"][0]["fix"] for one in (every, some)] == [True, False]
 
 
+def test_engines_that_are_down_are_to_be_started() -> None:
+    """Where enough of the others run, they elect by themselves first; else no waiting helps."""
+    names = [one.hostname for one in MACHINES[:3]]
+    start = "bootstrap exec FILE --role manager -- systemctl start docker"
+    some, most = (status(view=Silence(down=frozenset(names[:number])))["problems"][0]["fix"] for number in (1, 2))
+
+    assert some.startswith("wait: ")
+    assert some.endswith(f"if it stays: {start}")
+    assert most == start
+
+
 def test_upkeep_that_is_off_is_said_and_not_unhealthy() -> None:
     """A note, with the command that ends it."""
     document = status(control={**FORMED, "reconcile": False})

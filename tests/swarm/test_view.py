@@ -31,16 +31,20 @@ class Says:
 
 
 class Frozen:
-    """A runner that answers when it is thawed."""
+    """A runner that answers when it is thawed, and when it is stopped."""
 
     def __init__(self, thawed: str = "") -> None:
-        self.thaw, self.asked = threading.Event(), threading.Event()
+        self.thaw, self.asked, self.stopped = threading.Event(), threading.Event(), threading.Event()
         self.answer = Result(0, thawed) if thawed else Result(1)
 
     def run(self, argv: Sequence[str], *, stdin: str = "", timeout: float = 60.0) -> Result:
         self.asked.set()
         self.thaw.wait(10)
         return self.answer
+
+    def stop(self) -> None:
+        self.stopped.set()
+        self.thaw.set()
 
 
 class Thawing(Frozen):
@@ -56,8 +60,9 @@ class Thawing(Frozen):
 
 
 GOOD = '{"swarm": {"id": "s1", "nodes": [], "networks": [], "stacks": []}}'
-LOST = json.dumps({"swarm": None, "state": "error", "problems": [{"code": "engine_down", "what": "timed out"}]})
-QUICK = Times(patience=0.01, enough=0.05, more=0.01)
+LOST = json.dumps({"swarm": None, "state": "error", "problems": [{"code": "engine_slow", "what": "timed out"}]})
+DOWN = json.dumps({"swarm": None, "state": "error", "problems": [{"code": "engine_down", "what": "refused"}]})
+QUICK = Times(patience=0.01, grace=0.05)
 
 
 def test_the_first_manager_with_a_quorum_is_asked() -> None:
@@ -68,7 +73,7 @@ def test_the_first_manager_with_a_quorum_is_asked() -> None:
         Agent(Says('{"swarm": {"id": "s1", "nodes": [], "networks": [], "stacks": []}}'), "m3"),
     ]
 
-    found = first_answer(agents, swarm_id="s1")
+    found = first_answer([agents], swarm_id="s1")
 
     assert isinstance(found, View)
     assert found.agent.where == "m3"
@@ -76,7 +81,7 @@ def test_the_first_manager_with_a_quorum_is_asked() -> None:
 
 def test_nobody_answers() -> None:
     """Silence is no answer; what each manager said instead is kept."""
-    silence = first_answer([Agent(Says("", 1, "no such file"), "m1")], swarm_id=None)
+    silence = first_answer([[Agent(Says("", 1, "no such file"), "m1")]], swarm_id=None)
 
     assert isinstance(silence, Silence)
     assert "no such file" in silence.reasons["m1"]
@@ -87,7 +92,7 @@ def test_an_engine_in_error_is_told_without_holes() -> None:
     problem = {"code": "not_joined", "what": "wait: the engine's swarm is in error: ", "fix": "restart it"}
     says = Says(json.dumps({"swarm": None, "state": "error", "problems": [problem]}))
 
-    silence = first_answer([Agent(says, "m1"), Agent(says, "m2")], swarm_id="s1")
+    silence = first_answer([[Agent(says, "m1"), Agent(says, "m2")]], swarm_id="s1")
 
     assert isinstance(silence, Silence)
     assert silence.broken == {"m1", "m2"}
@@ -98,8 +103,7 @@ def test_a_frozen_manager_does_not_hold_up_the_answer() -> None:
     """When one takes its time, the next is asked as well, and its answer is taken."""
     frozen, free = Frozen(), Says(GOOD)
 
-    found = first_answer([Agent(frozen, "m1"), Agent(free, "m2")], swarm_id="s1", times=QUICK)
-    frozen.thaw.set()
+    found = first_answer([[Agent(frozen, "m1")], [Agent(free, "m2")]], swarm_id="s1", times=QUICK)
 
     assert isinstance(found, View)
     assert found.agent.where == "m2"
@@ -110,25 +114,24 @@ def test_all_others_are_asked_side_by_side() -> None:
     frozen = [Frozen(), Frozen(), Frozen()]
     agents = [Agent(one, f"m{number}") for number, one in enumerate([*frozen, Thawing(frozen, GOOD)])]
 
-    found = first_answer(agents, swarm_id="s1", times=QUICK)
-    for one in frozen:
-        one.thaw.set()
+    found = first_answer([agents[:1], agents[1:]], swarm_id="s1", times=QUICK)
 
     assert isinstance(found, View)
     assert found.agent.where == "m3"
 
 
 def test_in_an_election_nobody_is_waited_for_long() -> None:
-    """Once one manager sees no quorum the silent ones get a moment more, and what was not seen is said."""
+    """Once those that may have a quorum are too few for one they get a moment more, and what was not seen is said."""
     frozen = Frozen()
+    lots = [[Agent(Says(LOST), "m1")], [Agent(Says(LOST), "m2"), Agent(frozen, "m3")]]
 
-    silence = first_answer([Agent(Says(LOST), "m1"), Agent(frozen, "m2")], swarm_id="s1", times=QUICK)
-    frozen.thaw.set()
+    silence = first_answer(lots, swarm_id="s1", needed=2, times=QUICK)
 
     assert isinstance(silence, Silence)
     assert silence.reasons == {
-        "m1": "its engine does not answer, as while a leader is elected",
-        "m2": "no answer within 1 s",
+        "m1": "its engine does not answer in time, as while a leader is elected",
+        "m2": "its engine does not answer in time, as while a leader is elected",
+        "m3": "no answer within 1 s",
     }
     assert silence.broken == frozenset(), "an engine that elects is not to be restarted"
 
@@ -137,14 +140,115 @@ def test_a_manager_that_has_not_joined_hurries_nobody() -> None:
     """Its quick answer says nothing of the swarm: the others have all their time."""
     late = Frozen(GOOD)
     threading.Timer(0.2, late.thaw.set).start()
+    lots = [[Agent(Says('{"state": "inactive"}'), "m1")], [Agent(late, "m2")]]
 
-    found = first_answer([Agent(Says('{"state": "inactive"}'), "m1"), Agent(late, "m2")], swarm_id="s1", times=QUICK)
+    found = first_answer(lots, swarm_id="s1", needed=2, times=QUICK)
 
     assert isinstance(found, View)
 
 
+def test_one_without_a_quorum_does_not_speak_for_all() -> None:
+    """While those that have not answered may be a quorum they have all their time: the way to them may be long."""
+    late = [Frozen(GOOD), Frozen(GOOD)]
+    threading.Timer(0.2, late[1].thaw.set).start()
+    lots = [[Agent(Says(LOST), "m1")], [Agent(late[0], "m2"), Agent(late[1], "m3")]]
+
+    found = first_answer(lots, swarm_id="s1", needed=2, times=QUICK)
+
+    assert isinstance(found, View)
+    assert found.agent.where == "m3"
+
+
+def test_whose_answer_is_not_awaited_is_stopped() -> None:
+    """A poll leaves no thread and no process behind, and the manager that answered goes on."""
+    frozen, free = Frozen(), Frozen(GOOD)
+    free.thaw.set()
+
+    found = first_answer([[Agent(frozen, "m1")], [Agent(free, "m2")]], swarm_id="s1", times=QUICK)
+
+    assert isinstance(found, View)
+    assert (frozen.stopped.is_set(), free.stopped.is_set()) == (True, False)
+
+
+def test_who_is_silent_to_the_end_is_stopped() -> None:
+    """Also where nobody answered: the next look asks again."""
+    frozen = Frozen()
+
+    silence = first_answer([[Agent(frozen, "m1")]], swarm_id="s1", times=Times(patience=0.01, limit=0.01, grace=0.01))
+
+    assert isinstance(silence, Silence)
+    assert frozen.stopped.is_set()
+
+
 def machine(name: str, fault: Fault | None = None) -> Instance:
     return Instance(f"i-{name}", name, Role.MANAGER, "managers", "a", "10.91.0.11", "running", 60.0, "joined", fault)
+
+
+CUT = Fault("cut off", "its machine is cut off", "heal", alone=True)
+PARTED = Fault("parted", "the network is parted", "heal")
+
+
+def asked(monkeypatch: pytest.MonkeyPatch, machines: Sequence[Instance], **runners: object) -> View | Silence:
+    """What `observe` makes of these managers, each with its runner."""
+    monkeypatch.setattr(FakeProvider, "runner", lambda _, one: runners[one.hostname])
+    monkeypatch.setattr(view, "TIMES", QUICK)
+    return observe(FakeProvider(cluster()), {"swarm_id": "s1"}, machines)
+
+
+def test_one_with_a_fault_waits_for_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It may answer at once what is no longer so: who has no fault is asked first, however slow."""
+    slow = Frozen(GOOD)
+    threading.Timer(0.2, slow.thaw.set).start()
+
+    found = asked(
+        monkeypatch, [machine("m1", PARTED), machine("m2"), machine("m3")],
+        m1=Says(GOOD), m2=slow, m3=Says('{"state": "inactive"}'),
+    )  # fmt: skip
+
+    assert isinstance(found, View)
+    assert found.agent.where == "m2"
+
+
+def test_one_with_a_fault_is_asked_when_the_others_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A full disk or a parted network need not keep it from the quorum."""
+    refusing = Says('{"state": "inactive"}')
+
+    found = asked(
+        monkeypatch, [machine("m1", PARTED), machine("m2"), machine("m3")], m1=Says(GOOD), m2=refusing, m3=refusing
+    )
+
+    assert isinstance(found, View)
+    assert found.agent.where == "m1"
+
+
+def test_a_leader_that_is_cut_off_is_not_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It remembers a quorum that it has no more, while the others elect: nothing may be sent to it."""
+    silence = asked(
+        monkeypatch, [machine("m1", CUT), machine("m2"), machine("m3")], m1=Says(GOOD), m2=Says(LOST), m3=Says(LOST)
+    )
+
+    assert isinstance(silence, Silence)
+    assert silence.electing
+    assert silence.reasons["m1"] == "its machine is cut off"
+
+
+def test_the_only_manager_is_asked_though_it_is_cut_off(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is a quorum by itself."""
+    assert isinstance(asked(monkeypatch, [machine("m1", CUT)], m1=Says(GOOD)), View)
+
+
+@pytest.mark.parametrize(("third", "electing"), [(LOST, True), (DOWN, False)])
+def test_a_stopped_engine_elects_nobody(monkeypatch: pytest.MonkeyPatch, third: str, electing: bool) -> None:
+    """It is told as what it is; an election is possible while a majority of the engines runs."""
+    silence = asked(
+        monkeypatch, [machine("m1"), machine("m2"), machine("m3")], m1=Says(DOWN), m2=Says(LOST), m3=Says(third)
+    )
+
+    assert isinstance(silence, Silence)
+    assert silence.electing is electing
+    assert silence.reasons["m1"] == "its engine is down"
+    assert "m1" in silence.down
+    assert silence.broken == frozenset()
 
 
 def test_a_paused_manager_is_not_asked() -> None:
@@ -167,7 +271,6 @@ def test_where_a_manager_is_off_all_others_are_asked_at_once(monkeypatch: pytest
     found = observe(
         provider, {"swarm_id": "s1"}, [replace(machine("m1"), state="stopped"), machine("m2"), machine("m3")]
     )
-    silent.thaw.set()
 
     assert isinstance(found, View)
 

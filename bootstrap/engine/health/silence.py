@@ -54,6 +54,8 @@ def _mend(facts: Facts) -> str:
     """What brings a quorum back: time where enough managers are on; else start what is off, lift what was done to one."""
     managers = _managers(facts)
     lifts = [one.fault.fix for one in managers if one.fault is not None]
+    if _down(facts):  # where it runs already, nothing happens
+        lifts.insert(0, facts.command("exec", "--role", "manager", "--", "systemctl", "start", "docker"))
     if any(one.state == "stopped" for one in managers):
         lifts.insert(0, f"{facts.up} (it starts the machines that are off)")
     if lifts:
@@ -69,15 +71,21 @@ def _mend(facts: Facts) -> str:
 
 
 def _enough(facts: Facts, managers: list[Instance]) -> bool:
-    """Whether a majority of the managers is on and nothing was done to it."""
+    """Whether a majority of the managers is on with its engine, and nothing was done to it."""
     needed: int = facts.document["quorum"]["needed"]
-    return sum(one.state == "running" and one.fault is None for one in managers) >= needed
+    down = _down(facts)
+    return sum(one.state == "running" and one.fault is None and one.hostname not in down for one in managers) >= needed
 
 
 def _all_broken(facts: Facts, managers: list[Instance]) -> bool:
     """Whether the engine of every manager is in `error`: they will not mend themselves."""
     broken = facts.view.broken if isinstance(facts.view, Silence) else frozenset()
     return bool(managers) and broken >= {one.hostname for one in managers}
+
+
+def _down(facts: Facts) -> frozenset[str]:
+    """The managers whose engine does not run: no election brings it back."""
+    return facts.view.down if isinstance(facts.view, Silence) else frozenset()
 
 
 def _forming(facts: Facts, phase: str) -> Problem:
