@@ -15,6 +15,7 @@ from typing import Any
 
 from bootstrap.agent import control as rules
 from bootstrap.agent.context import replace_file
+from bootstrap.agent.engine_api import Engine, EngineError
 from bootstrap.agent.store.directory import DirectoryStore
 from bootstrap.lab import paths, state
 from bootstrap.lab.records import HostRecord
@@ -177,10 +178,22 @@ def told(record: HostRecord) -> list[str]:
 def _forget(record: HostRecord) -> None:
     engine = engine_of(record, 30)
     if engine:
-        engine.leave()
+        _leave(engine)
     memory = Path(f"/proc/{state.init_pid(record)}/root/var/lib/bootstrap/agent/memory.json")
     known = json.loads(memory.read_text()) if memory.exists() else {}
     replace_file(str(memory), json.dumps({"instance": known.get("instance", record.instance)}))
+
+
+def _leave(engine: Engine) -> None:
+    """A busy engine gives up the end of its own node after some seconds ("context deadline exceeded"), and goes on ending."""
+    for left in reversed(range(5)):
+        try:
+            engine.leave()
+        except EngineError:
+            if not left:
+                raise
+        else:
+            return
 
 
 def _holders(found: list[Generation], hosts: list[HostRecord]) -> list[str]:

@@ -128,7 +128,8 @@ def _alive(history: History, change: Change) -> str:
         for host in sample.hosts
         if host.hostname == hostname
     ]
-    excused = any(host.doomed or not host.well(change.node_id) for _, host in mine)
+    stays = any(host.hostname == hostname and not host.doomed for host in change.after.hosts)  # else it was scaled away
+    excused = not stays or any(host.doomed or not host.well(change.node_id) for _, host in mine)
     return "" if excused else f"{hostname} was on, linked and active as that node for {mine[-1][0] - mine[0][0]:.0f} s"
 
 
