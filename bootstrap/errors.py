@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+from pathlib import Path
 
 EXIT_FAILED = 1
 EXIT_USAGE = 2
@@ -20,6 +21,8 @@ DISK_FAULTS = {  # what is the disk's fault and never ours, with the mend
     errno.EROFS: f"{_MEND}; it is mounted read-only",
 }
 ACCESS = frozenset({errno.EACCES, errno.EPERM})  # who asks may not
+OF_ROOT = ("/dev", "/etc", "/proc", "/run", "/sys", "/usr", "/var/cache", "/var/lib")
+OF_ROOT_BY_NAME = ("BOOTSTRAP_LOCAL_DIR", "BOOTSTRAP_CACHE_DIR")  # variables that put folders of `local` elsewhere
 
 
 class BootstrapError(Exception):
@@ -77,14 +80,19 @@ class FailedTogether(BootstrapError):  # noqa: N818 - reads as what it is: sever
 
 
 def outside(error: OSError, where: str = "") -> BootstrapError | None:
-    """The error in our words where this machine is at fault and not we; None for any other."""
+    """The error in our words where this machine is at fault and not we; None for any other.
+
+    What is barred and names no file is a call of ours that should not have been made: no file's mode lets it in.
+    """
     if error.errno in DISK_FAULTS:
         return unwritable(error, where)
-    if error.errno not in ACCESS:
+    if error.errno not in ACCESS or not isinstance(error.filename, str | bytes | os.PathLike):
         return None
-    path = str(error.filename or where)
-    fix = f"run it as root (`sudo`); if you are: `namei -l {path}` shows who may what"
-    return BootstrapError(f"no access: {os.strerror(error.errno)}", where=path, fix=fix, code="no_access")
+    path = os.fsdecode(error.filename)
+    mend = "run it as root (`sudo`); if you are" if _of_root(path) else "make it readable and writable for you"
+    fix = f"{mend}: `namei -l {path}` shows who may what"
+    what = f"no access: {os.strerror(error.errno)}"
+    return BootstrapError(what, where=path, fix=fix, code="no_access")
 
 
 def unwritable(error: OSError, where: str = "") -> BootstrapError:
@@ -93,3 +101,9 @@ def unwritable(error: OSError, where: str = "") -> BootstrapError:
     fix = f"{DISK_FAULTS.get(number, _MEND)}, then run the same command again: it goes on from here"
     what = f"cannot write: {os.strerror(number)}"
     return BootstrapError(what, where=str(error.filename or where), fix=fix, code="cannot_write")
+
+
+def _of_root(path: str) -> bool:
+    """Whether it is the system's or in a folder of `local`: of whom only root may change anything."""
+    named = (os.environ[name] for name in OF_ROOT_BY_NAME if os.environ.get(name))
+    return any(Path(path).absolute().is_relative_to(Path(one).absolute()) for one in (*OF_ROOT, *named))

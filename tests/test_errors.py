@@ -1,8 +1,12 @@
 from __future__ import annotations
 
+import errno
+import os
+from pathlib import Path
+
 import pytest
 
-from bootstrap.errors import BootstrapError, FailedTogether, InterruptedRun, LockedError, UsageError
+from bootstrap.errors import BootstrapError, FailedTogether, InterruptedRun, LockedError, UsageError, outside
 
 
 @pytest.mark.parametrize(
@@ -45,3 +49,36 @@ def test_several_failures_are_all_in_the_sentence() -> None:
     assert str(error) == "2 steps failed: a: no space; b: no route"
     assert error.code == "failed"
     assert [one.where for one in error.errors] == ["a", "b"]
+
+
+@pytest.mark.parametrize("file", [None, 7])
+@pytest.mark.parametrize("number", [errno.EACCES, errno.EPERM])
+def test_what_is_barred_and_names_no_file_is_ours(number: int, file: int | None) -> None:
+    """A signal, a socket or an open file: no file's mode lets it in, and so it is told as a bug."""
+    assert outside(OSError(number, os.strerror(number), file), "host/prod-web-1") is None
+
+
+@pytest.mark.parametrize(
+    ("path", "root"),
+    [
+        ("/etc/sysctl.d/90-bootstrap.conf", True),
+        ("/var/lib/bootstrap/local/prod/fabric.json", True),
+        ("/scratch/lab/prod/fabric.json", True),
+        ("/home/ann/prod.yml", False),
+        ("/etcetera/prod.yml", False),
+        (b"/home/ann/prod.yml", False),
+        (Path("/home/ann/prod.yml"), False),
+    ],
+)
+def test_only_what_is_root_s_asks_for_root(
+    path: str | bytes | Path, root: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The system's files and those of `local`, wherever they lie; a file of the user's own is to be opened for them."""
+    monkeypatch.setenv("BOOTSTRAP_LOCAL_DIR", "/scratch/lab")
+    error = outside(PermissionError(errno.EACCES, "Permission denied", path))
+
+    assert error is not None
+    assert error.where == os.fsdecode(path)
+    assert ("sudo" in error.fix) is root
+    assert ("readable and writable for you" in error.fix) is not root
+    assert f"`namei -l {error.where}`" in error.fix

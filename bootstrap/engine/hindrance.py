@@ -48,19 +48,22 @@ def in_health(document: Document, machines: Sequence[Instance], waited: float) -
 
 
 def in_forming(control: Mapping[str, Any] | None, machines: Sequence[Instance], waited: float) -> Hindrance | None:
-    """What keeps a quorum from coming about; None while there may be one yet."""
+    """What keeps a quorum from coming about; None while there may be one yet. `waited` since none of them boots (s)."""
     needed = len((control or {}).get("managers") or ()) // 2 + 1
     hurt = lacks_managers(machines, needed, waited)
-    return in_service(hurt) if hurt else None
+    return _of([_fault(one) for one in hurt], [], "") if hurt else None
 
 
-def in_service(late: Sequence[Instance], upkeep: str = "") -> Hindrance | None:
+def in_service(document: Document, late: Sequence[Instance], waited: float) -> Hindrance | None:
     """What keeps these machines from coming into service: None unless it holds every one of them.
 
-    `upkeep` is what switches the cluster's upkeep on where that is off: till then who joins stays drained.
+    While the cluster's upkeep is off, who joined stays drained. `waited` since none of them boots (s).
     """
-    by_hand = [_fault(one) for one in late if one.fault is not None]
-    drained = [one for one in late if one.fault is None and upkeep and one.step == "joined"]
+    upkeep = lift_of_upkeep(document)
+    by_hand = [_fault(one) for one in late if _held(one, waited)]
+    nodes = document["nodes"] if upkeep else ()
+    newcomers = {node["instance"] for node in nodes if node["state"] == "ready" and node["availability"] == "drain"}
+    drained = [one for one in late if one.fault is None and one.step == "joined" and one.id in newcomers]
     told = [{"node": one.hostname, "message": "it joined, and stays drained"} for one in drained]
     return _of(by_hand, told, upkeep) if late and len(by_hand) + len(told) == len(late) else None
 
@@ -71,13 +74,15 @@ def lift_of_upkeep(document: Document) -> str:
 
 
 def lacks_managers(machines: Sequence[Instance], needed: int, waited: float) -> list[Instance]:
-    """The managers to which something was done, where those that are left cannot be the `needed` ones; else none.
-
-    One in a part of the network may still be in the larger part: that shows once an election is over.
-    """
+    """The managers to which something was done, where those that are left cannot be the `needed` ones; else none."""
     managers = [one for one in machines if one.role is Role.MANAGER and one.state != "terminating"]
-    hurt = [one for one in managers if one.fault is not None and (one.fault.alone or waited >= ELECTION)]
+    hurt = [one for one in managers if _held(one, waited)]
     return hurt if len(managers) - len(hurt) < needed else []
+
+
+def _held(machine: Instance, waited: float) -> bool:
+    """Whether what was done to it keeps it out: one in a part of the network has time for an election first."""
+    return machine.fault is not None and (machine.fault.alone or waited >= ELECTION)
 
 
 def _follows(problem: Problem, document: Document, machines: Sequence[Instance], hurt: set[str]) -> bool:

@@ -70,7 +70,10 @@ def wait_in_service(
         late = sorted(set(names) - in_service)
         if not late:
             return
-        _in_vain(document, [machines[name] for name in late if name in machines], late, patience)
+        found = [machines[name] for name in late if name in machines]
+        settled = progress.settled(found)
+        if len(found) == len(late):
+            _in_vain(document, found, settled, patience)
         yield from progress.why(_waiting(document, late), list(machines.values()))
         if patience.over(progress):
             raise BootstrapError(
@@ -82,9 +85,9 @@ def wait_in_service(
         patience.clock.sleep(POLL)
 
 
-def _in_vain(document: Node, machines: Sequence[Instance], late: Sequence[str], patience: Patience) -> None:
-    """BootstrapError where a person has to do something before all of these can come into service."""
-    found = hindrance.in_service(machines, hindrance.lift_of_upkeep(document)) if len(machines) == len(late) else None
+def _in_vain(document: Node, late: Sequence[Instance], waited: float, patience: Patience) -> None:
+    """BootstrapError where a person has to do something before any of these can come into service."""
+    found = hindrance.in_service(document, late, waited)
     if found is not None:
         raise found.error(patience.cluster, patience.again, "unhealthy")
 

@@ -29,11 +29,18 @@ class Progress:
         self._since = self._start
         self._said: list[tuple[Any, Any]] = []
         self._said_at = self._start
+        self._settled = self._start
 
     @property
     def waited(self) -> float:
         """Seconds since the wait began."""
         return self._clock.now() - self._start
+
+    def settled(self, machines: Sequence[Instance]) -> float:
+        """Seconds since one of these was last seen to boot, or since the wait began; asked at each poll."""
+        if any(_starts(one) for one in machines):
+            self._settled = self._clock.now()
+        return self._clock.now() - self._settled
 
     def why(self, problems: Sequence[Problem], machines: Sequence[Instance] = ()) -> Iterator[Note]:
         """For whom is waited and why, once the machines had time to boot; later again, where it stays the same."""
@@ -90,6 +97,12 @@ def steps(machines: Sequence[Instance], nodes: Sequence[Mapping[str, Any]]) -> d
 def boots(machines: Sequence[Instance]) -> bool:
     """Whether one of them is on its way by itself."""
     return any(one.fault is None and (one.state == "pending" or one.step in BOOTING) for one in machines)
+
+
+def _starts(machine: Instance) -> bool:
+    """Whether it boots and may then reach others: one in a part of the network does, and joins when that elects."""
+    boots_yet = machine.state == "pending" or machine.step in {"boot", "engine"}
+    return boots_yet and not (machine.fault is not None and machine.fault.alone)
 
 
 def _in_swarm(node: Mapping[str, Any]) -> str:

@@ -13,6 +13,7 @@ from bootstrap.engine.events import Event
 from bootstrap.engine.health.silence import PHASES
 from bootstrap.engine.progress import Problem, Progress, named, step, steps
 from bootstrap.errors import BootstrapError
+from bootstrap.model.cluster import Role
 from bootstrap.providers.base import Instance, Provider
 from bootstrap.swarm.view import Silence, View, observe
 
@@ -53,7 +54,8 @@ def wait_formed(provider: Provider, patience: Patience) -> Iterator[Event]:
         view = observe(provider, control, machines) if phase == "FORMED" else Silence()
         if isinstance(view, View):
             return
-        if found := hindrance.in_forming(control, machines, progress.waited):
+        managers = [one for one in machines if one.role is Role.MANAGER]
+        if found := hindrance.in_forming(control, managers, progress.settled(managers)):
             raise found.error(patience.cluster, patience.again, "not_formed")
         yield from progress.why(_silence(view) if was_formed else _late(machines), machines)
         if patience.over(progress):

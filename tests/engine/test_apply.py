@@ -334,6 +334,19 @@ def test_a_folder_that_may_not_be_written_is_no_bug() -> None:
     assert "report" not in error.fix
 
 
+def test_a_barred_call_that_names_no_file_is_a_bug() -> None:
+    """Nobody is sent to look at a file's mode: it is told as a fault of ours, with the step it happened in."""
+    world = World()
+    world.failing["thing/a"] = PermissionError(errno.EPERM, "Operation not permitted")
+
+    with pytest.raises(FailedTogether) as caught:
+        list(apply(diff("prod", [Thing("a", world=world)], [])))
+
+    (error,) = caught.value.errors
+    assert (error.code, error.where) == ("bug", "thing/a")
+    assert "report" in error.fix
+
+
 @pytest.mark.parametrize("number", [errno.EIO, errno.EROFS, errno.EDQUOT])
 def test_a_disk_that_fails_is_no_bug_either(number: int) -> None:
     """Where the system names no file, the resource is told; the mend is not to make room where that would not help."""

@@ -239,6 +239,27 @@ def test_the_parts_of_a_network_may_elect_first() -> None:
     assert "parted" in error.what
 
 
+def test_a_boot_is_no_part_of_an_election(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Managers that are parted and boot have the time of an election from the end of their boot: then two of three elect."""
+    one, world = formed()
+    world.quorum = False
+    for name in list(world.machines):
+        change(world, name, fault=PARTED, step="engine")
+
+    def booted() -> None:
+        for name in list(world.machines):
+            change(world, name, step="joining")
+
+    def elected() -> None:
+        world.quorum = one.clock.now() >= 40 + ELECTION / 2
+
+    after(one, 40, monkeypatch, booted)
+    after(one, 40, monkeypatch, elected)
+
+    assert waited(one, 900)[1] is None
+    assert one.clock.now() == 40 + ELECTION / 2
+
+
 def test_a_long_wait_is_told_again_each_minute() -> None:
     """Who waits for the same for long is told so, and for whom."""
     one, world = formed(web=Size.of(2))

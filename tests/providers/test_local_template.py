@@ -7,8 +7,9 @@ from dataclasses import replace
 import pytest
 
 from bootstrap.engine.apply import apply
-from bootstrap.lab import paths, records
+from bootstrap.lab import host, paths, records
 from bootstrap.model.cluster import Cluster, Size
+from bootstrap.model.resource import Plan
 from bootstrap.providers.local.provider import LocalProvider
 from tests.fakes.cluster import cluster, pool
 from tests.providers.machine import Machine
@@ -73,19 +74,79 @@ def test_one_host_made_anew_before_the_others_has_what_the_file_says(machine: Ma
     }  # fmt: skip
 
 
-def test_another_version_of_this_program_changes_nothing(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
-    """It renders another script of the same settings: no change, nobody outdated, new hosts are as the others are."""
+def newer(
+    one: LocalProvider, monkeypatch: pytest.MonkeyPatch, behind: str = "set -eu\n", line: str = ": new\n"
+) -> None:
+    """From now on a newer version of this program runs: its scripts of the same settings have a line more."""
+    given = {name: text.replace(behind, behind + line, 1) for name, text in one.scripts().items()}
+    monkeypatch.setattr(LocalProvider, "scripts", lambda self: given)
+
+
+def test_another_version_of_this_program_is_no_change(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It makes another script of the same settings: nothing to do for `up`, and who booted the old one is outdated."""
     one = provider()
     up(one)
-    newer = {name: f"{script}# newer\n" for name, script in one.scripts().items()}
-    monkeypatch.setattr(LocalProvider, "scripts", lambda self: newer)
+    newer(one, monkeypatch)
 
     assert not plan_of(one)
-    assert list(one.outdated()) == []
+    assert {each.name for each in one.outdated()} == machine.on
+
+
+def test_another_agent_alone_makes_nobody_outdated(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is given to running hosts in their place; a new host has it from the start."""
+    one = provider()
+    up(one)
+    newer(one, monkeypatch, "base64 -d <<'END_OF_AGENT'\n", "bWVuZGVk\n")
     one.set_size("web", 3)
     up(one)
-    assert user_data("prod-web-3") == user_data("prod-web-1")
+
     assert list(one.outdated()) == []
+    assert user_data("prod-web-3") == one.scripts()["web"] != user_data("prod-web-1")
+
+
+def test_a_host_made_by_another_version_boots_what_that_renders(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Scaled out, replaced by itself, or found half made: it boots what `render` prints, and alone is not outdated."""
+    one = provider()
+    up(one)
+    newer(one, monkeypatch)
+    one.set_size("web", 3)
+    up(one)
+    one.leave(one.instances()[-2], shrink=False)
+    list(apply(only(one, "prod-web-2")))
+    half("prod-managers-a-1", machine)
+    list(apply(only(one, "prod-managers-a-1")))
+
+    for name, pool_name in (("prod-web-3", "web"), ("prod-web-2", "web"), ("prod-managers-a-1", "managers")):
+        assert user_data(name) == one.scripts()[pool_name], name
+    assert {each.name for each in one.outdated()} == {"prod-managers-b-1", "prod-managers-c-1", "prod-web-1"}
+    assert not plan_of(one)
+
+
+def only(one: LocalProvider, hostname: str) -> Plan:
+    """What is planned for that host alone, as `replace` carries it out."""
+    plan = plan_of(one)
+    return replace(plan, changes=tuple(change for change in plan.changes if change.resource.name == hostname))
+
+
+def half(hostname: str, machine: Machine) -> None:
+    """As a run leaves a host that was killed before its disk was made: a record, and no image."""
+    machine.on.discard(hostname)
+    (paths.host_dir("prod", hostname) / host.IMAGE).unlink()
+
+
+def test_a_host_that_is_switched_on_again_keeps_its_script(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its disk booted with that once: it stays outdated until it is replaced."""
+    one = provider()
+    up(one)
+    before = user_data("prod-web-1")
+    newer(one, monkeypatch)
+    machine.on.discard("prod-web-1")
+    up(one)
+
+    assert user_data("prod-web-1") == before
+    assert "prod-web-1" in {each.name for each in one.outdated()}
 
 
 def test_a_group_of_an_older_program_gets_what_it_lacks(machine: Machine) -> None:

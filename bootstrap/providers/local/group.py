@@ -17,7 +17,8 @@ class Group(Resource):
     """`size` is how many hosts it should have; a smaller size makes its last hosts *terminating*.
 
     What a new host boots with is its group's, as with a cloud's launch template: other `settings` are an update of the
-    group, and running hosts keep what they have.
+    group, and running hosts keep what they have. Another script of the same settings, as a newer version of this
+    program makes, is no change: each run that makes a host writes it first.
     """
 
     kind: ClassVar[str] = "group"
@@ -57,25 +58,21 @@ def as_resource(cluster: str, record: GroupRecord) -> Group:
     return Group(cluster=cluster, **{one.name: getattr(record, one.name) for one in fields(record)})
 
 
-def with_template(wanted: GroupRecord, recorded: GroupRecord | None, settings: str, script: str) -> GroupRecord:
-    """The group with what its new hosts boot with: `script`, or what it has where that came from the same settings.
-
-    So another version of this program alone changes no group.
-    """
-    if recorded is not None and recorded.settings == settings:
-        return replace(wanted, settings=settings, template=recorded.template, user_data=recorded.user_data)
-    return replace(wanted, settings=settings, template=template_hash(script), user_data=script)
+def with_template(group: GroupRecord, settings: str, script: str) -> GroupRecord:
+    """The group with what its new hosts boot with, and the digest of what the inventory says of them."""
+    return replace(group, settings=settings, template=template_hash(script), user_data=script)
 
 
 def renew_template(cluster: str, wanted: GroupRecord) -> None:
-    """Where the file says something else now, the group has it before a host is made by itself, as `replace` does.
+    """The group has what the file and this program give today before a host is made, also where it alone is.
 
-    Its size stays: that is for `up`.
+    So a new host boots what `render` prints, whichever version made the group. Its size stays: that is for `up`.
     """
     folder = paths.cluster_dir(cluster)
-    recorded = records.load_group(folder, wanted.name) or wanted
-    if recorded.settings != wanted.settings:
-        records.save_group(folder, with_template(recorded, None, wanted.settings, wanted.user_data))
+    recorded = records.load_group(folder, wanted.name)
+    today = with_template(recorded or wanted, wanted.settings, wanted.user_data)
+    if today != recorded:
+        records.save_group(folder, today)
 
 
 def emptied(wanted: Iterable[GroupRecord], recorded: Iterable[GroupRecord]) -> list[GroupRecord]:

@@ -71,8 +71,7 @@ class WantedHost(LocalHost):
 
     def create(self) -> None:
         """Write its record, give it a disk and its group's user-data, and switch it on."""
-        renew_template(self.cluster, self.origin)
-        self._build(self.image)
+        self._prepare(self.image)
         reach("host.image")
         switch_on(address.claim(self.cluster, self._record), self.say)
 
@@ -84,10 +83,11 @@ class WantedHost(LocalHost):
             host.discard(self.cluster, self.name)
             return self.create()
         if not host.stands(record):
-            self._build(record.image)
+            self._prepare(record.image)
         return switch_on(record, self.say)
 
-    def _build(self, name: str) -> None:
+    def _prepare(self, name: str) -> None:
+        renew_template(self.cluster, self.origin)
         with BUILDING:
             image.ensure(name, self.say)
 

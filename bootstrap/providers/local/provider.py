@@ -88,7 +88,7 @@ class LocalProvider:
             if record.zone not in self.cluster.zones:
                 yield Outdated(record.hostname, f"its zone {record.zone} is not in the inventory")
             elif record.template and record.template != templates.get(record.group):
-                yield Outdated(record.hostname, "its user-data is not what the inventory gives now")
+                yield Outdated(record.hostname, "its user-data is not what a new one boots with now")
             elif record.image != (pool.image or DEFAULT_IMAGE):
                 yield Outdated(record.hostname, f"its image is {record.image}, the inventory says {pool.image}")
             elif record.memory != self._memory:
@@ -194,9 +194,9 @@ class LocalProvider:
         return [layout.refilled(one, recorded.get(one.name)) for one in wanted]
 
     def _with_templates(self, groups: Sequence[GroupRecord]) -> list[GroupRecord]:
-        recorded, scripts = {group.name: group for group in self._groups()}, self.scripts()
+        scripts = self.scripts()
         settings = {pool.name: settings_hash(self.cluster, pool, TARGET) for pool in self.cluster.groups}
-        return [with_template(one, recorded.get(one.name), settings[one.pool], scripts[one.pool]) for one in groups]
+        return [with_template(one, settings[one.pool], scripts[one.pool]) for one in groups]
 
     def _avoid(self) -> tuple[str, ...]:
         subnets = tuple(network.subnet for network in self.cluster.networks if network.subnet)

@@ -20,8 +20,8 @@ die() {
   exit 1
 }
 
-# put MODE PATH [TEXT]: the file holds exactly TEXT, or else what stands on stdin; it is written only if it differs.
-# The dot keeps the newlines at the end, which $( ) would drop. Each program here costs a boot time.
+# put 0600|0644|0700 PATH [TEXT]: the file holds TEXT, or what stands on stdin; it is written only if it differs.
+# The dot keeps newlines at the end, which $( ) drops. Each program costs boot time.
 put() {
   text=${3-}
   [ $# -eq 3 ] || while IFS= read -r line || [ -n "$line" ]; do
