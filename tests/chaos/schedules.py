@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import argparse
 import json
+import signal
 import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from concurrent.futures import CancelledError, ThreadPoolExecutor
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -124,8 +125,10 @@ def main() -> int:
     parser.add_argument("--prefix", default="chaos", help="what the clusters' names begin with")
     parser.add_argument("--keep", type=Path, help="where journals of failed seeds go")
     options = parser.parse_args()
-    known = {one["seed"] for one in results.read(options.results)}
+    good = {one["seed"] for one in results.read(options.results) if not one["failures"]}
     with tempfile.TemporaryDirectory() as folder, ThreadPoolExecutor(options.parallel) as hands:
+        # Asked to end, it plays to the end what it began: half a schedule would leave its cluster behind.
+        signal.signal(signal.SIGTERM, lambda *_: hands.shutdown(wait=False, cancel_futures=True))
         place = options.keep or Path(folder)
         place.mkdir(parents=True, exist_ok=True)
 
@@ -135,7 +138,11 @@ def main() -> int:
             say(json.dumps({key: outcome[key] for key in ("seed", "failures", "healthy_after_s", "seconds")}))
             return outcome
 
-        played = list(hands.map(one, [seed for seed in options.seeds if seed not in known]))
+        playing = [hands.submit(one, seed) for seed in options.seeds if seed not in good]
+        played = []
+        for each in playing:
+            with suppress(CancelledError):
+                played.append(each.result())
     failed = [one for one in results.read(options.results) if one["failures"]]
     say(f"{len(played)} played now; in {options.results}: {len(failed)} failed")
     return 1 if failed else 0
