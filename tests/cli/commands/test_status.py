@@ -8,27 +8,15 @@ from bootstrap.cli.show.tables import WIDEST
 from bootstrap.errors import BootstrapError
 from tests.cli.conftest import Invoke, document
 from tests.cli.fake_session import World
+from tests.fakes.clock import FakeClock
 
 KEYS = {"cluster", "provider", "swarm_id", "epoch", "healthy", "problems", "notes", "running", "quorum", "zones", "nodes", "unjoined",
         "outdated", "tokens", "last_backup"}  # fmt: skip
 
 
-class Clock:
-    """Time that passes only when somebody sleeps."""
-
-    def __init__(self) -> None:
-        self.now = 0.0
-
-    def __call__(self) -> float:
-        return self.now
-
-    def sleep(self, seconds: float) -> None:
-        self.now += seconds
-
-
 @pytest.fixture
-def clock() -> Clock:
-    return Clock()
+def clock() -> FakeClock:
+    return FakeClock()
 
 
 def test_no_cluster_is_no_error(invoke: Invoke, world: World, file: Path) -> None:
@@ -88,31 +76,31 @@ def test_the_table_fits(invoke: Invoke, running: World, file: Path, columns: int
     assert {"NODE", "STATE", "AVAILABILITY"} <= set(lines[0].split())
 
 
-def test_wait_until_healthy(invoke: Invoke, running: World, file: Path, clock: Clock) -> None:
+def test_wait_until_healthy(invoke: Invoke, running: World, file: Path, clock: FakeClock) -> None:
     """--wait looks again until it is healthy, and says what it waits for once."""
     running.healthy_after = 3
-    result = invoke("status", file, "--wait", "2m", clock=clock, sleep=clock.sleep)
+    result = invoke("status", file, "--wait", "2m", clock=clock.now, sleep=clock.sleep)
 
     assert result.exit_code == 0
-    assert clock.now == 3.0
+    assert clock.now() == 3.0
     assert result.stderr == "waiting: not yet\n"
 
 
-def test_wait_elapses(invoke: Invoke, running: World, file: Path, clock: Clock) -> None:
+def test_wait_elapses(invoke: Invoke, running: World, file: Path, clock: FakeClock) -> None:
     """When the time is over it is 3, with the last status on stdout; the time is kept to."""
     running.sick = "its engine is down"
-    result = invoke("status", file, "--wait", "10s", "-o", "json", clock=clock, sleep=clock.sleep)
+    result = invoke("status", file, "--wait", "10s", "-o", "json", clock=clock.now, sleep=clock.sleep)
 
     assert result.exit_code == 3
     assert document(result)["healthy"] is False
-    assert clock.now == 10.0
+    assert clock.now() == 10.0
 
 
-def test_wait_by_variable(invoke: Invoke, running: World, file: Path, clock: Clock) -> None:
+def test_wait_by_variable(invoke: Invoke, running: World, file: Path, clock: FakeClock) -> None:
     """BOOTSTRAP_WAIT is --wait."""
     running.sick = "x"
-    assert invoke("status", file, env={"BOOTSTRAP_WAIT": "3s"}, clock=clock, sleep=clock.sleep).exit_code == 3
-    assert clock.now == 3.0
+    assert invoke("status", file, env={"BOOTSTRAP_WAIT": "3s"}, clock=clock.now, sleep=clock.sleep).exit_code == 3
+    assert clock.now() == 3.0
 
 
 def test_watch_until_interrupted(invoke: Invoke, running: World, file: Path) -> None:
