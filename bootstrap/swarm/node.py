@@ -80,10 +80,15 @@ def leaving_nodes(
 
     A node goes after its group has the smaller size, so that the machine knows that it must not join again, and
     before its machine. A machine that left and joined again has several node objects; all of them go.
+    Where those that stay did not answer in time, the manager that did may be one that goes. No node removes itself:
+    that one goes last, when the guard has found the others well, and the view's deputy removes it.
     """
     by_id = {one.instance.id: one for one in hosts.values() if one.instance}
     going = [(node, by_id[node["instance"]]) for node in view.nodes if node["instance"] in by_id]
-    going.sort(key=lambda pair: (pair[0]["role"], pair[0]["hostname"], pair[0]["id"]))
+    own = view.agent.where
+    going.sort(  # what is further behind goes earlier
+        key=lambda pair: (pair[0]["role"], pair[1].host.name != own, pair[0]["hostname"], pair[0]["id"])
+    )
     names = Counter(machine.host.name for _, machine in going)
     resources: list[Node] = []
     previous: tuple[str, ...] = ()
@@ -97,7 +102,7 @@ def leaving_nodes(
             pool=pool,
             drain=(cluster.pool(pool) or cluster.managers).timeouts.drain,
             margin=_margin(view),
-            agent=view.agent,
+            agent=(view.deputy or view.agent) if machine.host.name == own else view.agent,
             say=say,
             depends=(machine.host.key, *machine.host.after, *behind, *chain),
         )

@@ -28,10 +28,14 @@ TIMES = Times()
 
 @dataclass(frozen=True)
 class View:
-    """One manager's answer: its status document (`swarm` is not null) and the agent that gave it."""
+    """One manager's answer: its status document (`swarm` is not null) and the agent that gave it.
+
+    `deputy` is the next manager by rank, for what the one that answered cannot do to itself.
+    """
 
     document: Mapping[str, Any]
     agent: Agent = field(compare=False)
+    deputy: Agent | None = field(default=None, compare=False)
 
     @property
     def nodes(self) -> list[dict[str, Any]]:
@@ -106,7 +110,8 @@ def observe(
     lots = (well[:first], well[first:], ill)
     answer = first_answer(lots, swarm_id=(control or {}).get("swarm_id"), needed=needed, times=TIMES)
     if isinstance(answer, View):
-        return answer
+        others = (agent for agent in (*well, *ill) if agent.where != answer.agent.where)
+        return replace(answer, deputy=next(others, None))
     electing = answer.electing and len(asked) - len(answer.down) >= needed
     return replace(answer, reasons={**told, **answer.reasons}, electing=electing)
 

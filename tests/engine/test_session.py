@@ -133,6 +133,22 @@ def test_managers_leave_one_behind_the_other() -> None:
     assert len(chained) == 1
 
 
+def test_a_manager_that_goes_may_be_the_one_that_answers() -> None:
+    """From five to three while those that stay are too slow to tell their status: no node is asked to remove itself."""
+    world = World()
+    up(session(cluster(managers=5), world))
+    going = {change.resource.name for change in session(cluster(managers=3), world).plan_up().changes}
+    world.mute = set(world.machines) - going
+    world.target = 3
+    smaller = session(cluster(managers=3), world)
+
+    list(smaller.apply(smaller.plan_up()))
+
+    assert len(going) == 2
+    assert set(world.machines) == world.mute
+    assert {one["hostname"] for one in world.nodes.values()} == world.mute
+
+
 def test_a_refused_removal_keeps_the_machine() -> None:
     """What the guard refuses is not destroyed, and the refusal is told."""
     world = World()

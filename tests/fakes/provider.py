@@ -31,6 +31,7 @@ class World:
     calls: list[tuple[str, ...]] = field(default_factory=list)
     quorum: bool = True
     refuse: str = ""  # an agent verb that fails
+    mute: set[str] = field(default_factory=set)  # hostnames whose agent does not tell its status
     emptied: bool = True  # whether drained tasks end in time
     trail: list[dict[str, Any]] = field(default_factory=list)
     store: bool = True  # whether there is one for the trail
@@ -117,6 +118,11 @@ class FakeRunner:
         self.world.calls.append((verb, *rest))
         if self.world.machines[self.hostname].state == "stopped":
             raise BootstrapError("the host is off", where=self.hostname)
+        if verb == "status" and self.hostname in self.world.mute:
+            raise BootstrapError("no answer", where=self.hostname)
+        if rest[:1] == [f"n-{self.hostname}"] and verb == "remove":
+            itself = {"code": "self", "what": "a node cannot remove itself", "where": rest[0], "fix": ""}
+            return Result(1, json.dumps({"error": itself}))
         if verb == self.world.refuse:
             refusal = {"code": "guard", "what": "quorum could be lost", "where": self.hostname, "fix": "wait"}
             return Result(1, json.dumps({"error": refusal}))
