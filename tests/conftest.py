@@ -20,7 +20,7 @@ settings.register_profile("default", deadline=None, database=None)  # two busy c
 settings.register_profile("fuzz", deadline=None, database=None, max_examples=5000)
 settings.load_profile("default")
 
-LAB_TIMEOUT = 900  # seconds, set-up of the cluster included
+LAB_TIMEOUT = 1800  # seconds, set-up of the cluster and of its image included: no promise, only an end
 OPEN = ("process", "lab")
 OUTSIDE = ("AWS_", "AMAZON_", "GOOGLE_", "GCLOUD_", "CLOUDSDK_", "GCE_", "DOCKER_", "BOOTSTRAP_", "STORAGE_EMULATOR_")
 TERMINAL = ("NO_COLOR", "FORCE_COLOR", "COLUMNS", "LINES", "SSH_AUTH_SOCK")

@@ -11,8 +11,10 @@ from click.testing import CliRunner
 
 from bootstrap.cli.root import root
 from bootstrap.cli.run import Run
+from bootstrap.cli.show import plan as plans
 from bootstrap.engine.session import Session
 from bootstrap.model.cluster import Size
+from bootstrap.model.resource import Plan
 from bootstrap.providers.base import LockInfo
 from tests.engine.formed import formed
 from tests.fakes.cluster import cluster, pool
@@ -39,6 +41,11 @@ def test_every_key_of_the_status_stands_in_the_docs() -> None:
     document = session.status()
 
     assert named("`status`") == set(document) | set(document["nodes"][0])
+
+
+def test_every_key_of_the_plan_stands_in_the_docs() -> None:
+    """What `plan` prints and what the page lists are the same keys."""
+    assert named("`plan`") == set(plans.document(Plan("prod")))
 
 
 def test_every_problem_stands_in_the_docs() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -12,23 +13,22 @@ LOOKS = {"ours": ("#0b5fa5", "bootstrap", ""), "floor": ("#a15c00", "floor", "5 
 
 def plot(found: Sequence[dict[str, Any]]) -> str:
     """Seconds to a healthy swarm against the number of hosts; both axes begin at 0."""
-    most = max(one["form"][who]["seconds"] for one in found for who in LOOKS) * 1.1
+    marks = ticks(max(one["form"][who]["seconds"] for one in found for who in LOOKS))
     widest = max(one["hosts"] for one in found)
 
     def place(hosts: float, seconds: float) -> tuple[float, float]:
         x = LEFT + (RIGHT - LEFT) * hosts / widest
-        return round(x, 1), round(HEIGHT - BOTTOM - (HEIGHT - TOP - BOTTOM) * seconds / most, 1)
+        return round(x, 1), round(HEIGHT - BOTTOM - (HEIGHT - TOP - BOTTOM) * seconds / marks[-1], 1)
 
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" font-family="sans-serif" font-size="12">',
         f'<rect width="{WIDTH}" height="{HEIGHT}" fill="#ffffff"/>',
         f'<text x="{LEFT}" y="22" fill="#222">Seconds from nothing to a healthy swarm</text>',
     ]
-    for tick in range(5):
-        seconds = most * tick / 4
+    for seconds in marks:
         _, y = place(0, seconds)
         parts.append(f'<line x1="{LEFT}" x2="{RIGHT}" y1="{y}" y2="{y}" stroke="#ddd"/>')
-        parts.append(f'<text x="{LEFT - 8}" y="{y + 4}" text-anchor="end" fill="#555">{seconds:.0f}</text>')
+        parts.append(f'<text x="{LEFT - 8}" y="{y + 4}" text-anchor="end" fill="#555">{seconds:g}</text>')
     for one in found:
         x, _ = place(one["hosts"], 0)
         parts.append(f'<text x="{x}" y="{HEIGHT - 24}" text-anchor="middle" fill="#555">{one["hosts"]}</text>')
@@ -36,6 +36,13 @@ def plot(found: Sequence[dict[str, Any]]) -> str:
     for number, who in enumerate(LOOKS):
         parts += _line(who, [place(one["hosts"], one["form"][who]["seconds"]) for one in found], 22 + 16 * number)
     return "\n".join([*parts, "</svg>"]) + "\n"
+
+
+def ticks(most: float) -> list[float]:
+    """From 0 to `most` seconds or a bit more, in at most five steps of 1, 2 or 5 times a power of ten."""
+    power = 10.0 ** math.floor(math.log10(most / 5))
+    step = next(times * power for times in (1, 2, 5, 10) if 5 * times * power >= most)
+    return [number * step for number in range(math.ceil(most / step) + 1)]
 
 
 def _line(who: str, dots: Sequence[tuple[float, float]], at: int) -> Iterator[str]:

@@ -88,7 +88,7 @@ def _apply(context: Context, settings: dict[str, Any], renew: _Renew) -> None:
             renew()
         _restart(context)
         what = f"the engine did not come back with these settings, so it has its old ones: {error.what}"
-        raise AgentError(what, fix="see its journal: journalctl -u docker", code="daemon_refused") from None
+        raise AgentError(what, fix="see its journal: `journalctl -u docker`", code="daemon_refused") from None
 
 
 def _restart(context: Context) -> None:

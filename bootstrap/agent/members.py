@@ -9,6 +9,7 @@ from . import audit, nodes
 from . import control as rules
 from .checkpoint import reach
 from .context import Context
+from .engine_api import EngineError
 from .errors import HEALS, AgentError, Refused, explain, log
 from .lease import Lease, held
 from .local import observe
@@ -105,7 +106,7 @@ def take_out(context: Context, node: Node, mine: str, gate: Gate, *, force: bool
         nodes.barrier(context.engine, mine)
         _demote(context, node, lease, gate)
         reach("reconcile.demoting")
-        _wait_demoted(context, node.id)
+        _wait_demoted(context, node)
         audit.record(context, "demote", node=node.hostname, detail=node.id)
         reach("reconcile.demoted")
         lease.check()  # else somebody may have given it its role back meanwhile
@@ -139,16 +140,22 @@ def _delete(context: Context, node: Node, mine: str, force: bool, duty: str) -> 
     reach("reconcile.forgotten")
 
 
-def _wait_demoted(context: Context, node_id: str) -> None:
+def _wait_demoted(context: Context, node: Node) -> None:
     end = context.clock.now() + _ROLE_DEADLINE
-    while True:
-        node = nodes.find(nodes.read(context.engine), node_id)
-        if node is None or (not node.member and node.role == "worker"):
-            return
+    while not _is_demoted(context, node.id):
         if context.clock.now() >= end:
             what = "the demotion does not end"
             raise AgentError(what, where=node.hostname, fix="run it again", code="demote_timeout")
         context.clock.sleep(0.5)
+
+
+def _is_demoted(context: Context, node_id: str) -> bool:
+    """Whether it is seen to be no manager any more. Nobody tells while the others elect: it may have been the leader."""
+    try:
+        node = nodes.find(nodes.read(context.engine), node_id)
+    except EngineError:
+        return False
+    return node is None or (not node.member and node.role == "worker")
 
 
 def _wait_for_guard(context: Context, watch: Watch, control: Control, node_id: str, proven: Set[str]) -> None:

@@ -67,7 +67,7 @@ class SystemdService:
         done = _run("systemctl", "restart", UNIT)
         if done.returncode:
             raise AgentError(
-                "the engine does not start", where=UNIT, fix="see: journalctl -u docker", code="engine_down"
+                "the engine does not start", where=UNIT, fix="see `journalctl -u docker`", code="engine_down"
             )
 
     def reload(self) -> None:

@@ -25,6 +25,9 @@ def change_member(run: Run, verb: str, words: Sequence[str], *, steps: Steps, to
     refuse_unknown(session, word)
     with session.locked(f"{verb} {word}", run.lock_timeout, word):
         member = find_member_or_place(session, word)
+        if member.instance is not None and member.node is None:  # never joined, or nobody told: as in an election
+            session.ask()
+            member = find_member_or_place(session, word)
         doing = steps(session, member)
         run.say(told(member), level="info" if run.yes else "question")
         run.confirm(f"{verb} it?")

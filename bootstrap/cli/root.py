@@ -69,6 +69,12 @@ class Contents(click.Group):
         with formatter.section("Commands"):
             formatter.write_dl(list(COMMANDS.items()))
 
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command; `--version` is the one of that name."""
+        if ctx.params["version"]:
+            return ctx.invoke(import_module("bootstrap.cli.commands.version").command)
+        return super().invoke(ctx)
+
     def main(self, args: Sequence[str] | None = None, *_: Any, **extra: Any) -> NoReturn:
         """Run and end the process, as click's own runner for tests expects; `obj` is the Run to use."""
         sys.exit(execute(list(args or ()), extra.get("obj")))
@@ -76,11 +82,11 @@ class Contents(click.Group):
 
 @click.group(
     cls=Contents,
-    params=global_options(),
+    params=[*global_options(), click.Option(["--version"], is_flag=True, help=COMMANDS["version"])],
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120},
     epilog="FILE defaults to BOOTSTRAP_FILE, else ./bootstrap.yml. Every option has a variable BOOTSTRAP_<OPTION>.",
 )
-def root() -> None:
+def root(version: bool) -> None:
     """One inventory file becomes a running Docker Swarm."""
 
 

@@ -27,6 +27,8 @@ from bootstrap.remote.runner import Runner
 
 if TYPE_CHECKING:
     from bootstrap.engine.member import Member
+    from bootstrap.engine.ready import Patience
+    from bootstrap.engine.trail import Step
     from bootstrap.swarm.view import View
 
 
@@ -40,7 +42,9 @@ class Session(Protocol):
     def retire(self) -> None: ...  # noqa: D102
     def apply(self, plan: Plan, *, parallel: int) -> Iterator[Any]: ...  # noqa: D102
     def wait_formed(self, timeout: float) -> Iterator[Any]: ...  # noqa: D102
-    def wait_healthy(self, timeout: float, seen: Callable[[dict[str, Any]], None]) -> Iterator[Any]: ...  # noqa: D102
+    def wait_healthy(  # noqa: D102
+        self, timeout: float, seen: Callable[[dict[str, Any]], None], *, mend: bool = True
+    ) -> Iterator[Any]: ...
     def status(self) -> dict[str, Any]: ...  # noqa: D102
     def scripts(self) -> Mapping[str, str]: ...  # noqa: D102
     def instances(self) -> Sequence[Instance]: ...  # noqa: D102
@@ -59,6 +63,8 @@ class Session(Protocol):
     def end_surge(self, *, parallel: int) -> Iterator[Any]: ...  # noqa: D102
     def upkeep(self, on: bool) -> None: ...  # noqa: D102
     def events(self) -> Sequence[Mapping[str, Any]]: ...  # noqa: D102
+    def noted(self, what: str) -> AbstractContextManager[Step]: ...  # noqa: D102
+    def patience(self, timeout: float) -> Patience: ...  # noqa: D102
     def force_unlock(self, lock_id: str) -> LockInfo: ...  # noqa: D102
     def locked(self, what: str, timeout: float, node: str | None = None) -> AbstractContextManager[LockInfo]: ...  # noqa: D102
 

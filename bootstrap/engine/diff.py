@@ -74,4 +74,4 @@ def _change(wanted: Resource, found: Resource | None) -> Change | None:
     if not fields:
         return None
     replaced = any(field.name in wanted.immutable for field in fields)
-    return Change(Action.REPLACE if replaced else Action.UPDATE, wanted, found, fields)
+    return Change(Action.REPLACE if replaced else Action.UPDATE, wanted, found, (*fields, *wanted.details(found)))

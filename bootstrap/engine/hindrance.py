@@ -8,7 +8,7 @@ from typing import Any
 
 from bootstrap.engine.progress import in_words
 from bootstrap.errors import BootstrapError
-from bootstrap.model.cluster import Role
+from bootstrap.model.cluster import Cluster, Role
 from bootstrap.providers.base import Instance
 
 ELECTION = 30.0  # seconds in which managers that reach each other have elected one
@@ -33,6 +33,17 @@ class Hindrance:
         return BootstrapError(f"no waiting helps: {self.what}", where=where, fix=f"{first}; then `{again}`", code=code)
 
 
+def refuse_going(cluster: Cluster, control: Mapping[str, Any] | None) -> None:
+    """BootstrapError where a `down` began: only its end makes room for the cluster again."""
+    if (control or {}).get("phase") == "DESTROYED":
+        raise BootstrapError(
+            "a `down` of this cluster began and did not end",
+            where=cluster.name,
+            fix=f"run `bootstrap down {cluster.path or 'FILE'}` to its end, then `bootstrap up`",
+            code="E112",
+        )
+
+
 def in_health(document: Document, machines: Sequence[Instance], waited: float) -> Hindrance | None:
     """What keeps a cluster from health until a person acts; None while anything is under way that ends by itself."""
     hurt = {one.hostname for one in machines if one.fault is not None}
@@ -45,6 +56,13 @@ def in_health(document: Document, machines: Sequence[Instance], waited: float) -
     if not (by_hand or undone) or not all(_follows(one, document, machines, hurt) for one in rest):
         return None
     return _of(by_hand, undone, off)
+
+
+def in_quorum(document: Document, machines: Sequence[Instance], waited: float) -> Hindrance | None:
+    """What keeps a quorum that was lost from coming back; None while there is one, or may be by itself."""
+    lost = any(one["code"] == "no_quorum" for one in document["problems"])
+    hurt = lacks_managers(machines, document["quorum"]["needed"], waited) if lost else []
+    return _of([_fault(one) for one in hurt], [], "") if hurt else None
 
 
 def in_forming(control: Mapping[str, Any] | None, machines: Sequence[Instance], waited: float) -> Hindrance | None:

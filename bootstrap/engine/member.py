@@ -62,7 +62,8 @@ def wait_in_service(
     progress = patience.begin()
     while True:
         reach("wait.service")
-        machines = {one.hostname: one for one in instances() if one.hostname in names}
+        every = instances()
+        machines = {one.hostname: one for one in every if one.hostname in names}
         document = status()
         nodes = {node["instance"]: node for node in document["nodes"] if answers(node)}
         in_service = {name for name, one in machines.items() if serves(one, nodes.get(one.id))}
@@ -72,8 +73,11 @@ def wait_in_service(
             return
         found = [machines[name] for name in late if name in machines]
         settled = progress.settled(found)
+        hopeless = hindrance.in_quorum(document, every, progress.waited)
         if len(found) == len(late):
-            _in_vain(document, found, settled, patience)
+            hopeless = hopeless or hindrance.in_service(document, found, settled)
+        if hopeless:
+            raise hopeless.error(patience.cluster, patience.again, "unhealthy")
         yield from progress.why(_waiting(document, late), list(machines.values()))
         if patience.over(progress):
             raise BootstrapError(
@@ -83,13 +87,6 @@ def wait_in_service(
                 code="unhealthy",
             )
         patience.clock.sleep(POLL)
-
-
-def _in_vain(document: Node, late: Sequence[Instance], waited: float, patience: Patience) -> None:
-    """BootstrapError where a person has to do something before any of these can come into service."""
-    found = hindrance.in_service(document, late, waited)
-    if found is not None:
-        raise found.error(patience.cluster, patience.again, "unhealthy")
 
 
 def _waiting(document: Node, late: Sequence[str]) -> list[Node]:

@@ -12,6 +12,7 @@ from bootstrap.engine.clock import Clock
 from bootstrap.engine.events import Event
 from bootstrap.engine.health.silence import PHASES
 from bootstrap.engine.progress import Problem, Progress, named, step, steps
+from bootstrap.engine.switch import Switch
 from bootstrap.errors import BootstrapError
 from bootstrap.model.cluster import Role
 from bootstrap.providers.base import Instance, Provider
@@ -39,7 +40,7 @@ class Patience:
         return progress.waited >= self.timeout
 
 
-def wait_formed(provider: Provider, patience: Patience) -> Iterator[Event]:
+def wait_formed(provider: Provider, patience: Patience, switch: Switch) -> Iterator[Event]:
     """Until a manager answers with a quorum; BootstrapError when the time is over, or no waiting helps.
 
     A first boot is told by the machines' steps, and who is late; what was a cluster before says why nobody answers.
@@ -57,6 +58,7 @@ def wait_formed(provider: Provider, patience: Patience) -> Iterator[Event]:
         managers = [one for one in machines if one.role is Role.MANAGER]
         if found := hindrance.in_forming(control, managers, progress.settled(managers)):
             raise found.error(patience.cluster, patience.again, "not_formed")
+        yield from switch.look(machines)
         yield from progress.why(_silence(view) if was_formed else _late(machines), machines)
         if patience.over(progress):
             what = f"no manager answered within {patience.timeout:.0f} s ({PHASES.get(str(phase), 'it was never made')}; {view})"
@@ -65,7 +67,11 @@ def wait_formed(provider: Provider, patience: Patience) -> Iterator[Event]:
 
 
 def wait_healthy(
-    status: Callable[[], dict[str, Any]], instances: Callable[[], Sequence[Instance]], patience: Patience
+    status: Callable[[], dict[str, Any]],
+    instances: Callable[[], Sequence[Instance]],
+    patience: Patience,
+    switch: Switch | None,
+    seen: Callable[[dict[str, Any]], None],
 ) -> Iterator[Event]:
     """Until `status` says healthy; BootstrapError with its problems when the time is over, or no waiting helps."""
     progress = patience.begin()
@@ -73,11 +79,14 @@ def wait_healthy(
         reach("wait.health")
         machines = instances()
         document = status()
+        seen(document)
         yield from progress.of(steps(machines, document["nodes"]))
         if document["healthy"]:
             return
         if found := hindrance.in_health(document, machines, progress.waited):
             raise found.error(document["cluster"], patience.again, "unhealthy")
+        if switch is not None:
+            yield from switch.look(machines)
         yield from progress.why(document["problems"], machines)
         if patience.over(progress):
             raise _unhealthy(document, patience)

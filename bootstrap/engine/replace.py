@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from bootstrap.checkpoint import reach
 from bootstrap.engine.events import Event, Note
+from bootstrap.engine.health import with_notes
 from bootstrap.engine.member import Member, wait_in_service
 from bootstrap.engine.remove import carried_out, forget, leave, of, seen
 from bootstrap.errors import BootstrapError
@@ -122,6 +123,12 @@ def end_surge(session: Session, *, parallel: int) -> Iterator[Event]:
     yield Note(f"{surge['hostname']}: ending its replacement")
     yield from _wait(session, _wanted_managers(session, surge))
     yield from carried_out(session, _managers(session.plan_up()), parallel)
+
+
+def planned(session: Session, view: Callable[[], View | Silence]) -> Plan:
+    """What `up` would do. A surge that is still needed stays in it; a note says that `up` ends it afterwards."""
+    control = session.provider.control() or {}
+    return with_notes(session.plan_surge(kept(control.get("surge"), view, session)), session.cluster, control)
 
 
 def kept(surge: Surge | None, view: Callable[[], View | Silence], session: Session) -> Surge | None:

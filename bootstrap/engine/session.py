@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -14,13 +14,14 @@ from bootstrap.engine.clock import Clock, SystemClock
 from bootstrap.engine.diff import diff
 from bootstrap.engine.doctor.examine import examine
 from bootstrap.engine.events import Event
-from bootstrap.engine.hindrance import ELECTION
+from bootstrap.engine.hindrance import ELECTION, refuse_going
 from bootstrap.engine.member import Member
 from bootstrap.engine.ready import POLL, Patience, wait_formed, wait_healthy
 from bootstrap.engine.remove import remove
-from bootstrap.engine.replace import end_surge, kept, replace
+from bootstrap.engine.replace import end_surge, planned, replace
 from bootstrap.engine.status import status_document
-from bootstrap.engine.trail import OURS, flush, recorded
+from bootstrap.engine.switch import Switch, switched_on
+from bootstrap.engine.trail import OURS, Step, flush, noted, recorded, told
 from bootstrap.errors import BootstrapError
 from bootstrap.model.cluster import Cluster
 from bootstrap.model.finding import Finding
@@ -55,13 +56,12 @@ class Session:
 
     def plan_up(self) -> Plan:
         """What `up` would do. What lives inside the swarm is `unknown` while no manager answers."""
-        surge = (self.provider.control() or {}).get("surge")
-        return self.plan_surge(kept(surge, self._look, self))
+        return planned(self, self._look)
 
     def plan_surge(self, surge: Mapping[str, Any] | None) -> Plan:
         """The same with that manager being replaced (see Provider.desired), or with none."""
         control = self.provider.control()
-        self._must_not_be_going(control)
+        refuse_going(self.cluster, control)
         desired, existing = list(self.provider.desired(surge)), list(self.provider.existing())
         instances = self.provider.instances()
         hosts = leaving(desired, existing, instances)
@@ -101,17 +101,17 @@ class Session:
 
     def wait_formed(self, timeout: float) -> Iterator[Event]:
         """Wait until a manager answers with a quorum; machines tell how far they are."""
-        return wait_formed(self.provider, self.patience(timeout))
+        return wait_formed(self.provider, self.patience(timeout), self._switch)
 
-    def wait_healthy(self, timeout: float, seen: Callable[[dict[str, Any]], None] = lambda _: None) -> Iterator[Event]:
-        """Wait until `status` says healthy; `seen` gets each document. The last problems are the error where it does not."""
+    def wait_healthy(
+        self, timeout: float, seen: Callable[[dict[str, Any]], None] = lambda _: None, *, mend: bool = True
+    ) -> Iterator[Event]:
+        """Wait until `status` says healthy; `seen` gets each document. The last problems are the error where it does not.
 
-        def look() -> dict[str, Any]:
-            document = self.status()
-            seen(document)
-            return document
-
-        return wait_healthy(look, self.provider.instances, self.patience(timeout))
+        With `mend`, a machine that goes off meanwhile is switched on.
+        """
+        switch = self._switch if mend else None
+        return wait_healthy(self.status, self.provider.instances, self.patience(timeout), switch, seen)
 
     def status(self) -> dict[str, Any]:
         """The status document (docs/output.md)."""
@@ -174,8 +174,8 @@ class Session:
         self.provider.upkeep(on)
 
     def events(self) -> Sequence[Mapping[str, Any]]:
-        """The audit trail, oldest first."""
-        return self.provider.events()
+        """The audit trail, oldest first; a run that began and was killed is told as such."""
+        return told(self.provider)
 
     def force_unlock(self, lock_id: str) -> LockInfo:
         """Free the lock of that id, whose holder is gone."""
@@ -223,18 +223,17 @@ class Session:
         with self.provider.locked(what, timeout=timeout) as lock, recorded(self.provider, lock, node):
             yield lock
 
+    def noted(self, what: str) -> AbstractContextManager[Step]:
+        """One step beside whoever holds the lock: what a swap or a lease in the cluster makes safe. The trail has its end."""
+        return noted(self.provider, what)
+
+    @property
+    def _switch(self) -> Switch:
+        return Switch(self.clock, lambda names: self.apply(switched_on(self.provider, names)))
+
     def _look(self) -> View | Silence:
         control = self.provider.control()
         return observe(self.provider, control, self.provider.instances()) if control else Silence()
-
-    def _must_not_be_going(self, control: Mapping[str, Any] | None) -> None:
-        if (control or {}).get("phase") == "DESTROYED":
-            raise BootstrapError(
-                "a `down` of this cluster began and did not end",
-                where=self.cluster.name,
-                fix=f"run `bootstrap down {self.cluster.path or 'FILE'}` to its end, then `bootstrap up`",
-                code="E112",
-            )
 
     def _swarm_kinds(self, made: bool) -> tuple[str, ...]:
         """What nobody could be asked about: the swarm, the nodes of one that was made, and what the file puts in it."""

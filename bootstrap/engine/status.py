@@ -88,7 +88,15 @@ def _node(raw: Mapping[str, Any], instance: Instance | None) -> dict[str, Any]:
         "arch": raw["arch"],
         "labels": labels,
         "hold": naming.LABEL_HOLD in labels,
+        "machine": _machine(instance) if instance else None,
     }
+
+
+def _machine(one: Instance) -> str:
+    """What is known of a machine, whatever the swarm says of its node: it may notice half a minute later."""
+    if one.state == "stopped":
+        return "off"
+    return one.fault.word if one.fault is not None else one.state
 
 
 def plain_version(version: str) -> str:
@@ -128,7 +136,8 @@ def _boots(one: Instance) -> bool:
 
 
 def _unjoined(one: Instance) -> dict[str, Any]:
-    return {"instance": one.id, "pool": one.pool, "zone": one.zone, "state": one.state, "age_s": round(one.age)}
+    told = {"instance": one.id, "pool": one.pool, "zone": one.zone, "state": one.state, "age_s": round(one.age)}
+    return {**told, "machine": _machine(one)}
 
 
 def _tokens(control: Mapping[str, Any] | None, view: View | None) -> dict[str, Any]:

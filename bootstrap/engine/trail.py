@@ -1,10 +1,11 @@
-"""Every run that takes the lock leaves its beginning and its end in the cluster's audit trail."""
+"""Every run that takes the lock leaves its beginning and its end in the cluster's audit trail; a single step its end."""
 
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -13,6 +14,8 @@ from bootstrap.errors import BootstrapError, InterruptedRun
 from bootstrap.providers.base import LockInfo, Provider
 
 BEGAN, DONE, FAILED, REFUSED = "began", "done", "failed", "refused"
+KILLED = "killed"  # told in the place of `began`, never written: who is killed writes nothing
+NO_END = "it never told its end: it was killed, or this machine or its disk failed"
 SAID_NO = frozenset({"guard", "declined", "protected", "change_in_flight"})  # codes of what was not even tried
 LONGEST = 300  # characters of a detail
 
@@ -49,6 +52,7 @@ class Trail:
             "outcome": outcome,
             "detail": redact(detail)[:LONGEST],
             "id": secrets.token_hex(8),
+            "run": self._lock.id,
         }
 
     def _epoch(self) -> int:
@@ -75,6 +79,55 @@ def recorded(provider: Provider, lock: LockInfo, node: str | None = None) -> Ite
         trail.note(DONE)
     finally:
         del OURS[lock.id]
+
+
+@dataclass
+class Step:
+    """What goes without the lock. `idle`: there was nothing to be done, and that leaves no trace."""
+
+    idle: bool = False
+
+
+@contextmanager
+def noted(provider: Provider, what: str) -> Iterator[Step]:
+    """Note how a step ended: once, because without a lock nobody could tell whether one that began still runs."""
+    trail, step = Trail(provider, LockInfo.mine(what), None), Step()
+    try:
+        yield step
+    except BaseException as error:
+        trail.note(*_end(error))
+        raise
+    if not step.idle:
+        trail.note(DONE)
+
+
+def told(provider: Provider) -> Sequence[Mapping[str, Any]]:
+    """The trail, oldest first. A run that has no end, and whose lock another has or nobody, was killed.
+
+    An end is written before its lock is freed. So the trail is read before the lock and once more after it: else a run
+    that ends or begins meanwhile would pass for one that was killed.
+    """
+    events = provider.events()
+    if not (dead := _endless(events)):
+        return events
+    holder = provider.holder()
+    dead -= {*OURS, *([holder.id] if holder else ())}
+    events = provider.events()
+    dead &= _endless(events)
+    return [{**one, "outcome": KILLED, "detail": NO_END} if _is_of(one, dead) else one for one in events]
+
+
+def _endless(events: Sequence[Mapping[str, Any]]) -> set[str]:
+    """The runs that have begun and not ended."""
+    began, ended = (
+        {str(one["run"]) for one in events if one.get("run") and (one.get("outcome") == BEGAN) is begins}
+        for begins in (True, False)
+    )
+    return began - ended
+
+
+def _is_of(event: Mapping[str, Any], runs: set[str]) -> bool:
+    return event.get("run") in runs
 
 
 def flush() -> None:

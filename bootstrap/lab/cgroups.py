@@ -21,6 +21,7 @@ TOP = "bootstrap"
 INSIDE = "inside"
 OUTSIDE = "outside"
 USED = {"cpu", "cpuset", "io", "memory", "pids"}  # the controllers that engines want in v2
+GONE = 60.0  # seconds for what was killed to be gone: a moment, or as long as its disk does not answer
 MODES = {"rw", "ro", "xattr"}  # mount options that are no controllers
 
 
@@ -103,7 +104,8 @@ class Group:
         if tree is None:
             return sorted(self.pids(INSIDE))
         inner = self._folder(tree) / INSIDE
-        return [*_read_pids(inner / "init.scope"), *_read_pids(inner)]
+        # In this order: a systemd that boots moves itself into its scope, and is seen before or after that.
+        return [*_read_pids(inner), *_read_pids(inner / "init.scope")]
 
     def freeze(self, frozen: bool) -> None:
         """Stop every process in it from running, or let all go on."""
@@ -123,7 +125,7 @@ class Group:
                 return state.read_text().strip() in {"1", "FROZEN", "FREEZING"}
         return False
 
-    def destroy(self, timeout: float = 10.0) -> None:
+    def destroy(self, timeout: float = GONE) -> None:
         """Kill all in it and remove it; BootstrapError when something still lives after `timeout` seconds."""
         self._kill(timeout)
         deadline = time.monotonic() + timeout

@@ -19,7 +19,7 @@ BALLAST = "var/lib/full"  # in the host; init.py removes it at the next boot whe
 DEFAULT = 20 << 30  # bytes; sparse, so it costs what is written in it
 BIGGEST = 1 << 30  # bytes that are asked for at once
 SMALLEST = 4096  # a block
-LET_GO = 30.0  # seconds for the kernel to let go of a disk: a moment, or as long as it writes what it held back
+LET_GO = 120.0  # seconds for the kernel to let go of a disk: a moment, or as long as it writes what it held back
 UNREPAIRED = 4  # e2fsck(8): from this exit code on, errors are left
 CONTROL = Path("/dev/loop-control")
 # No room is kept for root: a full disk is full for dockerd too. A small journal, as every host has its own; inode

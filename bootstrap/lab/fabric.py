@@ -15,7 +15,7 @@ from bootstrap.lab.records import FabricRecord
 
 PACKAGE_ROOT = Path(__file__).parents[2]  # where `bootstrap` is imported from, also when it is not installed
 SERVICES = "services"  # the control group of the services; a host's name begins with its cluster's and a hyphen
-START = 10.0  # seconds
+START = 30.0  # seconds for an interpreter to start on a machine that may be busy; 0.3 on an idle one
 FILES = ("services.pid", "services.ready", "services.log", partition.FILE, "fabric.json")
 
 

@@ -89,7 +89,7 @@ def off(record: HostRecord, timeout: float = 30.0) -> None:
     _until(record, ended, timeout)
 
 
-def kill(record: HostRecord, timeout: float = 10.0) -> None:
+def kill(record: HostRecord, timeout: float = cgroups.GONE) -> None:
     """Pull the power cord: the others hear no goodbye. Nothing is left running; the disk stays."""
 
     def ended() -> bool:

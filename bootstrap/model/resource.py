@@ -37,6 +37,7 @@ class Resource(ABC):
     kind: ClassVar[str]
     immutable: ClassVar[frozenset[str]] = frozenset()  # a change of one of these means: replace
     disruptive: ClassVar[Mapping[str, Disruption]] = {}  # field name -> what changing it does to running work
+    digests: ClassVar[frozenset[str]] = frozenset()  # fields of which people are told that they changed, and not how
 
     name: str
 
@@ -61,6 +62,11 @@ class Resource(ABC):
     @abstractmethod
     def delete(self) -> None:
         """Remove it; already gone is success."""
+
+    def details(self, old: Self) -> tuple[FieldChange, ...]:
+        """What is known of a change from `old` beside its fields: `settings.daemon`, where `settings` is a digest."""
+        del old
+        return ()
 
 
 @dataclass(frozen=True)
@@ -109,6 +115,7 @@ class Plan:
     changes: tuple[Change, ...] = ()
     outdated: tuple[Outdated, ...] = ()
     unknown: tuple[str, ...] = ()
+    notes: tuple[Mapping[str, str | None], ...] = ()  # in the form of those of `status`: what no list of changes tells
 
     def __bool__(self) -> bool:
         return bool(self.changes)

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import getpass
+import os
+import secrets
+import socket
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, Self
 
 from bootstrap.model.cluster import Role
 from bootstrap.model.finding import Finding
@@ -54,6 +59,13 @@ class LockInfo:
     what: str
     since: str
     id: str
+
+    @classmethod
+    def mine(cls, what: str) -> Self:
+        """This process, which does that from now on."""
+        who = os.environ.get("SUDO_USER") or getpass.getuser()
+        since = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        return cls(f"{who}@{socket.gethostname()}", what, since, secrets.token_hex(4))
 
 
 @dataclass(frozen=True)

@@ -20,6 +20,7 @@ class SwarmStack(Resource):
     """A stack as its files and variables make it; `live` is False when its services were changed by hand."""
 
     kind: ClassVar[str] = "stack"
+    digests: ClassVar[frozenset[str]] = frozenset({"hash"})
 
     hash: str | None
     live: bool

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import json
 import re
+import shlex
 import textwrap
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -29,6 +31,7 @@ _AGENT = re.compile(
 )
 
 # In agent.json, the last of the files with a text of the user's.
+_AGENT_JSON = re.compile(r"^  put 0600 /etc/bootstrap/agent\.json ('\{\n.*?^\}\n')$", re.MULTILINE | re.DOTALL)
 _DAEMON = re.compile(r'^ "daemon": (?:\{\}|\{\n.*?^ \}),?$', re.MULTILINE | re.DOTALL)
 
 
@@ -102,6 +105,15 @@ def template_hash(script: str) -> str:
     for found in [*_DAEMON.finditer(plain)][-1:]:
         plain = plain[: found.start()] + plain[found.end() :]
     return hashlib.sha256(plain.encode()).hexdigest()
+
+
+def agent_settings(script: str) -> dict[str, Any]:
+    """What agent_config said when the script was rendered, maybe by another version; empty where that is not found."""
+    try:
+        found = json.loads(shlex.split(_AGENT_JSON.findall(script)[-1])[0])
+    except (IndexError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}
 
 
 def settings_hash(cluster: Cluster, pool: Pool, node: NodeTarget) -> str:

@@ -8,6 +8,7 @@ import pytest
 
 from bootstrap.agent import control as rules
 from bootstrap.agent import members, nodes
+from bootstrap.agent.engine_api import Engine, EngineError
 from bootstrap.agent.errors import AgentError, Refused
 from bootstrap.agent.health import History
 from tests.agent.fakes import Cluster
@@ -69,6 +70,22 @@ def test_three_to_one(cluster: Cluster) -> None:
     assert set(cluster.control["seats"]) == {"i-01"}
     assert cluster.control["change"] is None
     assert [one["instance"] for one in cluster.control["managers"]] == ["i-01"]
+
+
+def test_the_leader_itself_may_be_demoted(cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Then the others have no leader for a moment: nobody tells its role, and it is asked again."""
+    cluster.store.control["managers_target"] = 1
+    context, asked, read = cluster.leader.context, list[str](), nodes.read
+
+    def electing(engine: Engine) -> list[nodes.Node]:
+        if any(deed == "demote" for deed, *_ in cluster.world.log) and not asked:
+            asked.append("nobody leads")
+            raise EngineError("rpc error: The swarm does not have a leader")
+        return read(engine)
+
+    monkeypatch.setattr(nodes, "read", electing)
+    assert members.remove(context, node_id(cluster, "i-02"), 60)["removed"]
+    assert asked
 
 
 def test_not_oneself(cluster: Cluster) -> None:

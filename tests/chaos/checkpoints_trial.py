@@ -17,7 +17,8 @@ KILL, INTERRUPT, FULL = "kill", "interrupt", "full-disk"
 MODES = (KILL, INTERRUPT, FULL)
 COMMANDS = ("up", "down")
 PATIENCE = "20s"  # what `up` waits for machines whose disk is full: they cannot come
-SETTLE = 30.0  # seconds for what nodes do by themselves after `up` has ended
+SETTLE = 120.0  # seconds for what nodes, or the kernel, do by themselves after a command has ended
+PAUSE = 3.0  # seconds between two looks that are to be alike: what nodes write once after they have joined is there
 POLLED = "wait."  # steps of a loop that waits: how often they come, if at all, is another each time
 LIES = ("Traceback", "this is a fault of bootstrap")
 
@@ -78,7 +79,7 @@ def judge(case: Case, face: Face, wanted: state.State) -> Outcome:
         wrong |= settled(lambda: state.differences(wanted, state.of_cluster(face)))
         wrong |= _removed(face)
     else:
-        wrong |= state.leftovers(face.cluster)
+        wrong |= settled(lambda: state.leftovers(face.cluster))
     if wrong:
         _removed(face)
     times = tuple(round(one, 1) for one in (after - began, again - after, time.monotonic() - began))
@@ -122,7 +123,7 @@ def settled(look: Callable[[], dict[str, Any]]) -> dict[str, Any]:
 def _removed(face: Face) -> dict[str, Any]:
     """Take the cluster down; what is left of it."""
     done = face.do("down")
-    found = state.leftovers(face.cluster)
+    found = settled(lambda: state.leftovers(face.cluster))
     if done.code != 0:
         found["down"] = [done.code, done.stderr[-2000:]]
     return found
@@ -138,12 +139,22 @@ def reference(face: Face) -> tuple[dict[str, tuple[str, ...]], state.State]:
     """An undisturbed `up` and `down`: the checkpoints that each reached, and the end state of `up`."""
     up = face.do("up")
     assert up.code == 0, up.stderr
-    wanted = state.of_cluster(face)
-    time.sleep(3)  # what nodes write once after they have joined is there
-    wanted = state.of_cluster(face)
+    wanted = _at_rest(face)
     assert not wanted["faults"], wanted["faults"]
     down = face.do("down")
     assert down.code == 0, down.stderr
-    left = state.leftovers(face.cluster)
+    left = settled(lambda: state.leftovers(face.cluster))
     assert not left, left
     return {"up": up.reached, "down": down.reached}, wanted
+
+
+def _at_rest(face: Face) -> state.State:
+    """The cluster when it is healthy and two looks are alike; the last look where that does not come about."""
+    end, last = time.monotonic() + SETTLE, state.of_cluster(face)
+    while time.monotonic() < end:
+        time.sleep(PAUSE)
+        found = state.of_cluster(face)
+        if found == last and found["healthy"]:
+            return found
+        last = found
+    return last

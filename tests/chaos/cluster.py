@@ -76,7 +76,7 @@ class Chaos:
         """The hostnames of the managers."""
         return [one.hostname for one in self.hosts() if one.role == "manager"]
 
-    def run(self, hostname: str, *argv: str, timeout: float = 30) -> str:
+    def run(self, hostname: str, *argv: str, timeout: float = 60) -> str:
         """What a command on the host prints; "" when the host is off or does not answer."""
         with suppress(BootstrapError):
             return HostRunner(self.record(hostname)).run(argv, timeout=timeout).stdout
@@ -96,7 +96,7 @@ class Chaos:
 
     def is_on(self, hostname: str) -> None:
         """Somebody else has switched it on: that fault is over."""
-        assert state.running(self.record(hostname))
+        self.until("it is on", lambda: state.running(self.record(hostname)), 60)
         self._mended(hostname, "kill")
 
     def pause(self, hostname: str) -> None:
@@ -182,7 +182,7 @@ class Chaos:
         def found() -> str:
             return next((str(node["hostname"]) for node in self.status()["nodes"] if node["leader"]), "")
 
-        return str(self.until("there is a leader", found, 60))
+        return str(self.until("there is a leader", found, 180))
 
     def until(self, what: str, test: Callable[[], Any], seconds: float) -> Any:
         """The first true answer of `test`; AssertionError after `seconds`."""
@@ -193,7 +193,7 @@ class Chaos:
         return answer
 
     def healthy(self, bound: float) -> float:
-        """Seconds until `status` says healthy twice; AssertionError with its problems after `bound`."""
+        """Seconds until `status` says healthy; AssertionError with its problems after `bound`."""
         began, last = time.monotonic(), {}
         while time.monotonic() - began < bound:
             last = self.status()

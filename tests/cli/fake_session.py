@@ -13,14 +13,17 @@ from ruamel.yaml import YAML
 from bootstrap.engine.apply import apply
 from bootstrap.engine.diff import diff
 from bootstrap.engine.events import Event, NodeProgress
+from bootstrap.engine.ready import Patience
+from bootstrap.engine.trail import Step
 from bootstrap.errors import BootstrapError, LockedError
 from bootstrap.inventory import InvalidInventory, Problem
 from bootstrap.model.cluster import Cluster, Docker, Host, Packages, Pool, Role, Size
 from bootstrap.model.finding import Finding
 from bootstrap.model.resource import Disruption, Outdated, Plan, Resource
-from bootstrap.providers.base import Instance, LockInfo, SshWay
+from bootstrap.providers.base import Fault, Instance, LockInfo, SshWay
 from bootstrap.remote.runner import Result
 from tests.cli.elsewhere import Elsewhere
+from tests.fakes.clock import FakeClock
 
 
 @dataclass(frozen=True)
@@ -79,6 +82,7 @@ class World:
     leader: str = "managers-1"  # the end of its hostname
     built: bool = True  # whether the provider is
     states: dict[str, str] = field(default_factory=dict)  # by hostname, of machines that do not run
+    hurt: dict[str, Fault] = field(default_factory=dict)  # by hostname, what was done to it
 
     def touch(self, line: str) -> None:
         """Remember that something was done to the world."""
@@ -153,7 +157,9 @@ class FakeSession(Elsewhere):
         self.world.formed = True
         self.world.things |= {one.key: one for one in self.world.hidden}
 
-    def wait_healthy(self, timeout: float, seen: Callable[[dict[str, Any]], None]) -> Generator[Event, None, None]:
+    def wait_healthy(
+        self, timeout: float, seen: Callable[[dict[str, Any]], None], *, mend: bool = True
+    ) -> Generator[Event, None, None]:
         self.world.touch(f"wait healthy {timeout:.0f}")
         if self.world.sick:
             raise BootstrapError(f"not healthy within {timeout:.0f} s", where=self.cluster.name, code="unhealthy")
@@ -191,7 +197,8 @@ class FakeSession(Elsewhere):
         self._contact()
         hosts = sorted(one.name for one in self.world.things.values() if one.kind == "host")
         found = [_instance(self.cluster, number, name) for number, name in enumerate(hosts)]
-        return [replace(one, state=self.world.states.get(one.hostname, one.state)) for one in found]
+        states, hurt = self.world.states, self.world.hurt
+        return [replace(one, state=states.get(one.hostname, one.state), fault=hurt.get(one.hostname)) for one in found]
 
     def runner(self, instance: Instance) -> FakeRunner:
         return FakeRunner(self.world, instance.hostname)
@@ -234,6 +241,15 @@ class FakeSession(Elsewhere):
         finally:
             self.world.log.append("unlock")
 
+    @contextmanager
+    def noted(self, what: str) -> Iterator[Step]:
+        yield (step := Step())
+        if not step.idle:
+            self.world.trail.append({"who": "me@here", "what": what, "outcome": "done"})
+
+    def patience(self, timeout: float) -> Patience:
+        return Patience(timeout, FakeClock(), self.cluster.name)
+
     def _contact(self) -> None:
         self.world.touch("look")
         if not self.world.built:
@@ -275,4 +291,5 @@ def _node(number: int, one: Instance, leader: str) -> dict[str, Any]:
         "zone": one.zone, "instance": one.id, "address": one.address, "state": "ready", "availability": "active",
         "leader": one.hostname.endswith(leader), "reachability": "reachable" if manager else None, "engine": "26.1.5",
         "arch": "x86_64", "labels": {}, "hold": False,
+        "machine": one.fault.word if one.fault else "off" if one.state == "stopped" else one.state,
     }  # fmt: skip

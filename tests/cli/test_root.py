@@ -24,7 +24,7 @@ def loaded(name: str) -> click.Command:
 
 
 @pytest.mark.process
-@pytest.mark.parametrize("argv", [["--help"], ["version"], ["up", "--help"], ["bogus"]])
+@pytest.mark.parametrize("argv", [["--help"], ["--version"], ["version"], ["up", "--help"], ["bogus"]])
 def test_help_is_light(argv: list[str]) -> None:
     """The help, the version and a typing error import none of the heavy libraries."""
     script = f"""
@@ -118,6 +118,15 @@ def test_global_options_stand_before_or_after(invoke: Invoke, argv: list[str]) -
 
     assert result.exit_code == 0
     assert document(result)["version"]
+
+
+def test_version_is_an_option_too(invoke: Invoke) -> None:
+    """`--version` prints what `version` prints, in the form that was asked for; a variable of that name is not ours."""
+    assert invoke("--version").stdout == invoke("version").stdout
+    assert (invoke("--version").exit_code, invoke("--version").stderr) == (0, "")
+    assert document(invoke("--version", "-o", "json")) == document(invoke("version", "-o", "json"))
+    assert invoke("version", env={"BOOTSTRAP_VERSION": "1.2.3"}).exit_code == 0
+    assert invoke("up", "--version").exit_code == 2
 
 
 def test_options_come_from_variables(invoke: Invoke) -> None:

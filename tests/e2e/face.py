@@ -12,7 +12,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-DEADLINE = 600  # seconds for one command
+import pytest
+
+DEADLINE = 780  # seconds for one command: more than any wait of its own, so that it ends with its own words
+MOMENT = 120  # seconds for what a machine that is busy, or a leader that is elected, may hold up
+# Codes of what is refused for a moment, as while a leader is elected or one manager is slow.
+ELECTING = {"no_quorum", "engine_no_quorum", "engine_down", "engine_slow"}
+LATER = ELECTING | {"guard", "change_in_flight", "lease_lost", "demote_timeout"}
 
 
 @dataclass
@@ -53,7 +59,35 @@ class Face:
         """The status document."""
         return self.json("status")
 
-    def healthy(self, seconds: float = 60) -> Any:
+    def plan(self, *argv: str) -> Any:
+        """What `up` would do, as a manager answers: in an election the swarm's part is `unknown`."""
+
+        def look() -> Any:
+            document = self.json("plan", *argv)
+            assert document["unknown"] == []
+            return document
+
+        return eventually("a manager answers", look)
+
+    def insist(self, verb: str, *argv: str) -> Any:
+        """The document of a command that may be refused for a moment, as by the guard: the same command goes on."""
+
+        def attempt() -> Any:
+            done = self.run(verb, str(self.file), *argv, "-o", "json", code=None)
+            document = json.loads(done.stdout)
+            told = f"{verb} ended with {done.returncode}:\n{done.stdout}\n{done.stderr}"
+            if done.returncode != 0 and (document.get("error") or {}).get("code") not in LATER:
+                pytest.fail(told)
+            assert done.returncode == 0, told
+            return document
+
+        return eventually("it is done", attempt, 2 * MOMENT)
+
+    def leader(self) -> str:
+        """Who leads; while one is elected nobody does."""
+        return str(eventually("somebody leads", lambda: leader(self.status())))
+
+    def healthy(self, seconds: float = MOMENT) -> Any:
         """The status document once it says healthy: a leader may change, or a heartbeat be late, at any moment."""
 
         def look() -> Any:
@@ -67,8 +101,13 @@ class Face:
         """The output of a command on a node."""
         return self.run("ssh", str(self.file), node, "--", *argv, code=code).stdout
 
+    def told(self, node: str, *argv: str) -> str:
+        """The output of a command that changes nothing, or nothing twice: an engine refuses it while nobody leads."""
+        found = eventually("it succeeds", lambda: [self.ssh(node, *argv)])
+        return str(found[0])
 
-def eventually(what: str, test: Callable[[], Any], seconds: float = 120) -> Any:
+
+def eventually(what: str, test: Callable[[], Any], seconds: float = MOMENT) -> Any:
     """The first true answer of `test`; one that fails counts as not yet. AssertionError after `seconds`."""
     deadline = time.monotonic() + seconds
     while True:
@@ -88,5 +127,7 @@ def by_role(document: Any, role: str) -> list[Any]:
 
 
 def leader(document: Any) -> str:
-    """The leader's hostname."""
-    return str(next(node["hostname"] for node in document["nodes"] if node["leader"]))
+    """The leader's hostname; AssertionError where nobody leads now, or nobody tells."""
+    names = [str(node["hostname"]) for node in document["nodes"] if node["leader"]]
+    assert names, document["problems"]
+    return names[0]

@@ -11,6 +11,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 SYSCTLS = ("fs/inotify/max_user_instances", "fs/inotify/max_user_watches", "net/ipv4/ip_forward", "kernel/pid_max")
+# What ends by itself, and later than the cluster that it was of: a test before may have left it ending.
+ENDS = {"processes", "mounts", "disks"}
 SECRETS = re.compile(rb"SWMTKN-[12]-[0-9a-z-]{20,}|SWMKEY-1-\S{20,}|-----BEGIN [A-Z ]*PRIVATE KEY-----")
 
 
@@ -31,18 +33,18 @@ def snapshot() -> dict[str, list[str]]:
 
 
 def differences(before: dict[str, list[str]], after: dict[str, list[str]]) -> dict[str, list[str]]:
-    """What came (`+`) and what went (`-`), by kind, empty kinds left out; a process of somebody else may end."""
+    """What came (`+`) and what went (`-`), by kind, empty kinds left out; what others had may end meanwhile."""
     found = {}
     for kind, old in before.items():
         came, went = Counter(after[kind]) - Counter(old), Counter(old) - Counter(after[kind])
-        told = [f"+ {one}" for one in came] + [f"- {one}" for one in went if kind != "processes"]
+        told = [f"+ {one}" for one in came] + [f"- {one}" for one in went if kind not in ENDS]
         if told:
             found[kind] = told
     return found
 
 
 def left(
-    before: dict[str, list[str]], ours: Callable[[str], bool] = lambda _: True, seconds: float = 20
+    before: dict[str, list[str]], ours: Callable[[str], bool] = lambda _: True, seconds: float = 60
 ) -> dict[str, list[str]]:
     """The differences that last: what was ended a moment ago is waited for, as dead processes and loop devices are."""
     deadline = time.monotonic() + seconds
@@ -55,16 +57,23 @@ def left(
 
 
 def processes() -> list[str]:
-    """The command lines of all processes but the tests' own."""
+    """The command lines of all processes that may be of a cluster: what else starts on this machine is not ours."""
     found = []
-    for path in Path("/proc").glob("[0-9]*/cmdline"):
+    for path in Path("/proc").glob("[0-9]*"):
         try:
-            words = path.read_bytes().replace(b"\0", b" ").decode(errors="replace").strip()
+            words = (path / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace").strip()
+            if words and "pytest" not in words and _of_a_cluster(path, words):
+                found.append(words)
         except OSError:
             continue
-        if words and "pytest" not in words:
-            found.append(words)
     return found
+
+
+def _of_a_cluster(process: Path, words: str) -> bool:
+    """Whether it is in other namespaces than we are or in a control group of ours, or names us in argv or environment."""
+    strange = any((process / "ns" / one).readlink() != Path("/proc/self/ns", one).readlink() for one in ("pid", "net"))
+    named = "bootstrap" in words or b"bootstrap" in (process / "environ").read_bytes()
+    return strange or named or "/bootstrap/" in (process / "cgroup").read_text()
 
 
 def read(path: Path) -> str:

@@ -48,14 +48,32 @@ def load_everywhere(cluster: str, tar: bytes) -> None:
         on(host, "sh", "-c", "base64 -d | docker import - hello:e2e", stdin=packed)
 
 
-def create_service(manager: HostRecord, network: str) -> None:
-    """One replica per node that answers with its container's hostname, on a host-mode port and on the network."""
+def is_made(manager: HostRecord) -> bool:
+    """Whether the service stands in the swarm."""
+    return "hello" in on(manager, "docker", "service", "ls", "--format", "{{.Name}}").split()
+
+
+def remove_service(manager: HostRecord) -> bool:
+    """Whether it is gone; to be asked again."""
+    if is_made(manager):
+        on(manager, "docker", "service", "rm", "hello")
+    return not is_made(manager)
+
+
+def create_service(manager: HostRecord, network: str) -> bool:
+    """One replica per node that answers with its container's hostname, on a host-mode port and on the network.
+
+    Whether it is made; to be asked again: where nobody leads for a moment, nothing is.
+    """
+    if is_made(manager):
+        return True
     publish = f"mode=host,target={PORT},published={PORT}"
     command = ["/bin/busybox", "httpd", "-f", "-p", str(PORT), "-h", "/etc"]
     on(
         manager, "docker", "service", "create", "--quiet", "--detach", "--no-resolve-image", "--name", "hello",
         "--mode", "global", "--network", network, "--endpoint-mode", "dnsrr", "--publish", publish, "hello:e2e", *command,
     )  # fmt: skip
+    return True
 
 
 def tasks(manager: HostRecord) -> list[Any]:
@@ -75,4 +93,6 @@ def over_network(source: HostRecord, address: str) -> str:
     """What the task with that overlay address answers to the task on `source`."""
     container = on(source, "docker", "ps", "-q", "--filter", "label=com.docker.swarm.service.name=hello")
     ask = f"printf 'GET /hostname HTTP/1.0\\r\\n\\r\\n' | /bin/busybox nc -w 5 {address} {PORT}"
-    return on(source, "docker", "exec", container, "/bin/busybox", "sh", "-c", ask).splitlines()[-1]
+    answer = on(source, "docker", "exec", container, "/bin/busybox", "sh", "-c", ask)
+    assert answer, f"{source.hostname}: {address} closes without a word"
+    return answer.splitlines()[-1]

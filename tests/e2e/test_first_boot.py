@@ -11,16 +11,16 @@ from pathlib import Path
 
 import pytest
 
-from bootstrap.lab import host, paths, power, records
+from bootstrap.lab import disk, host, paths, power, records
 from bootstrap.lab.records import HostRecord
-from tests.e2e.face import Face
+from tests.e2e.face import Face, eventually
 from tests.e2e.test_local_clusters import small
 
 pytestmark = pytest.mark.lab
 
 CLUSTER = "firstboot"
 KILLS = {"firstboot-web-1": "boot", "firstboot-managers-a-1": "engine"}  # the word of progress at which it goes off
-DEADLINE = 60  # seconds for a host to get there
+DEADLINE = 600  # seconds for a host to get there, where its image may have to be made first
 COPY, PREPARED = "var/lib/bootstrap/node.sh", "var/lib/bootstrap/prepared"
 
 
@@ -80,6 +80,7 @@ def test_hosts_that_were_killed_in_their_first_boot_join_at_the_next(face: Face,
     for name in KILLS:
         record = found(name)
         assert not host.running(record)
+        written(record)
         assert on_disk(record, COPY) == (host.folder(record) / "user-data").read_bytes()
         assert not on_disk(record, PREPARED)
 
@@ -88,9 +89,19 @@ def test_hosts_that_were_killed_in_their_first_boot_join_at_the_next(face: Face,
     assert document["healthy"] is True
     assert sorted(node["hostname"] for node in document["nodes"]) == sorted(KILLS)
     for name in KILLS:
-        story = face.ssh(name, "journalctl", "-b", "-o", "cat", "-u", "bootstrap-prepare")
-        assert "bootstrap: done" in story
+        ended(face, name)
         assert face.ssh(name, "sysctl", "-n", "net.core.somaxconn").strip() == "5000"  # also after the second boot
         root = Path(f"/proc/{host.init_pid(found(name))}/root")
         assert not (root / COPY).exists()
         assert (root / PREPARED).exists()
+
+
+def written(record: HostRecord) -> None:
+    """Wait until the kernel has written all that it held back of its disk."""
+    eventually("its disk is let go", lambda: not disk.held(host.folder(record)))
+
+
+def ended(face: Face, name: str) -> None:
+    """Wait until its script has said that all is done: the node is a member before."""
+    story = ("journalctl", "-b", "-o", "cat", "-u", "bootstrap-prepare")
+    eventually("its script ends", lambda: "bootstrap: done" in face.ssh(name, *story))

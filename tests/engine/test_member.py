@@ -18,6 +18,7 @@ from bootstrap.providers.base import Fault
 from tests.engine.formed import formed
 from tests.fakes.provider import World
 
+PAUSED = Fault("paused", "its machine is paused", "bootstrap local resume FILE X", silent=True, alone=True)
 PARTED = Fault("parted", "the network is parted", "bootstrap local heal FILE X")
 
 
@@ -71,6 +72,28 @@ def test_a_newcomer_in_the_smaller_part_is_given_up_after_an_election() -> None:
     assert one.clock.now() == ELECTION
     assert error is not None
     assert "bootstrap local heal FILE X" in error.fix
+
+
+@pytest.mark.parametrize("lost", [True, False])
+def test_a_quorum_that_was_paused_away_is_no_wait(lost: bool) -> None:
+    """Two of three managers are paused, so nobody can join; one of three holds nothing up."""
+    one, world = formed(web=Size.of(1))
+    node = parted(world, 0)
+    world.machines["prod-web-1"] = replace(world.machines["prod-web-1"], fault=None)
+    for name in ["prod-managers-a-1", "prod-managers-b-1"][: 1 + lost]:
+        world.machines[name] = replace(world.machines[name], fault=PAUSED)
+        world.mute.add(name)
+    world.quorum = not lost
+    world.control = {**(world.control or {}), "managers": [{}] * 3}
+
+    def happens(now: float) -> None:
+        if now >= 7:
+            world.nodes["prod-web-1"] = node
+
+    error = service(one, 900, happens)
+
+    assert one.clock.now() == (0 if lost else 7)
+    assert (error is not None and "no waiting helps" in error.what) is lost
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from typing import Any
 
@@ -7,7 +8,7 @@ import pytest
 
 from bootstrap.providers.base import Fault
 from bootstrap.swarm.view import Silence
-from tests.engine.test_health import FORMED, MACHINES, node, status, told
+from tests.engine.test_health import FORMED, MACHINES, node, sick, status, told
 
 
 def test_a_majority_that_is_on_elects_by_itself() -> None:
@@ -15,8 +16,8 @@ def test_a_majority_that_is_on_elects_by_itself() -> None:
     paused = replace(MACHINES[0], fault=Fault("paused", "its machine is paused", "bootstrap local resume FILE M"))
     fix = status(machines=[paused, *MACHINES[1:]], view=Silence())["problems"][0]["fix"]
 
-    assert fix.startswith("wait: bootstrap status FILE --wait 5m")
-    assert fix.endswith("if it stays: bootstrap local resume FILE M")
+    assert fix.startswith("wait: `bootstrap status FILE --wait 5m`")
+    assert fix.endswith("if it stays: `bootstrap local resume FILE M`")
 
 
 def test_a_leader_that_lost_the_majority_says_so() -> None:
@@ -28,7 +29,17 @@ def test_a_leader_that_lost_the_majority_says_so() -> None:
 
     assert first["code"] == "no_quorum"
     assert "1 of 3 managers are reachable, 2 are needed" in first["message"]
-    assert first["fix"].startswith("bootstrap local resume FILE M")
+    assert first["fix"] == "bootstrap local resume FILE M"
+
+
+def test_a_partition_of_all_managers_has_one_mend() -> None:
+    """However many groups it has: what brings the quorum back is one command, and so is each manager's own."""
+    fault = Fault("parted", "the network is parted", "bootstrap local heal FILE")
+    machines = [*(replace(one, fault=fault) for one in MACHINES[:3]), MACHINES[3]]
+    document = status(machines=machines, view=Silence())
+
+    assert told(document) == [("no_quorum", None), *(("machine_fault", one.hostname) for one in MACHINES[:3])]
+    assert {one["fix"] for one in document["problems"]} == {"bootstrap local heal FILE"}
 
 
 def test_a_machine_that_joined_and_is_no_node_is_told_as_that() -> None:
@@ -38,7 +49,7 @@ def test_a_machine_that_joined_and_is_no_node_is_told_as_that() -> None:
     assert told(document) == [("pool_short", None)]
     message, fix = document["problems"][0]["message"], document["problems"][0]["fix"]
     assert message == "pool web has 0 of 1 nodes: joined once, and no node of the swarm now: prod-web-1"
-    assert fix.endswith("bootstrap logs FILE prod-web-1")
+    assert fix.endswith("`bootstrap logs FILE prod-web-1`")
 
 
 UPKEEP = [
@@ -57,7 +68,8 @@ def test_the_leader_does_nothing_while_upkeep_is_off(
     for control in (FORMED, {**FORMED, "reconcile": False}):
         problem = next(one for one in status(nodes, control=control, **said)["problems"] if one["code"] == code)
         assert ("; the leader " in problem["message"]) is control["reconcile"]
-        assert problem["fix"].startswith("wait: " if control["reconcile"] else "bootstrap reconcile FILE on")
+        first = "wait: " if control["reconcile"] else "bootstrap reconcile FILE on"
+        assert problem["fix"].lstrip("`").startswith(first)
         assert ("--wait" in problem["fix"]) is control["reconcile"]
 
 
@@ -77,7 +89,7 @@ def test_a_manager_that_may_wait_for_a_seat_needs_the_upkeep() -> None:
     nodes = [node(one) for one in MACHINES if one.id != "i-c"]
     fixes = [status(nodes, machines, control={**FORMED, "reconcile": on})["problems"][0]["fix"] for on in (True, False)]
 
-    assert [fix.startswith("bootstrap reconcile FILE on") for fix in fixes] == [False, True]
+    assert [fix.startswith("`bootstrap reconcile FILE on`") for fix in fixes] == [False, True]
 
 
 def test_a_full_disk_is_healed_and_not_pruned() -> None:
@@ -114,7 +126,7 @@ def test_engines_that_are_down_are_to_be_started() -> None:
     some, most = (status(view=Silence(down=frozenset(names[:number])))["problems"][0]["fix"] for number in (1, 2))
 
     assert some.startswith("wait: ")
-    assert some.endswith(f"if it stays: {start}")
+    assert some.endswith(f"if it stays: `{start}`")
     assert most == start
 
 
@@ -136,3 +148,13 @@ def test_a_full_manager_looks_reachable_and_is_not_well() -> None:
     document = status(health=health)
     assert told(document) == [("manager_ailing", "prod-managers-c-1")]
     assert "3 times" in document["problems"][0]["message"]
+
+
+def test_no_command_of_a_mend_touches_other_text() -> None:
+    """It can be copied: it stands alone, or in backticks, so that no colon or full stop of the sentence sticks to it."""
+    fixes = [one["fix"] for document in sick() for one in (*document["problems"], *document["notes"])]
+    typed = [fix for fix in fixes if "`" not in fix]
+
+    assert len(typed) < len(fixes)
+    assert [fix for fix in typed if not re.fullmatch(r"bootstrap [^:;,(]+", fix)] == []
+    assert [fix for fix in fixes if fix not in typed and "bootstrap " in re.sub("`[^`]*`", "", fix)] == []

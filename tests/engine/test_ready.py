@@ -6,10 +6,11 @@ from typing import Any
 import pytest
 
 from bootstrap import checkpoint
-from bootstrap.engine.events import Event, NodeProgress, Note
+from bootstrap.engine.events import ChangeDone, Event, NodeProgress, Note
 from bootstrap.engine.hindrance import ELECTION
 from bootstrap.engine.progress import PATIENCE, REMIND, Progress
 from bootstrap.engine.session import Session
+from bootstrap.engine.switch import TIMES
 from bootstrap.errors import BootstrapError
 from bootstrap.model.cluster import Size
 from bootstrap.providers.base import Fault
@@ -319,3 +320,66 @@ def test_a_wait_has_its_checkpoints() -> None:
         checkpoint.watch(None)
 
     assert reached == ["wait.quorum", "wait.health"]
+
+
+def test_a_machine_that_goes_off_while_it_is_waited_for_is_switched_on() -> None:
+    """`up` looked before its power failed: the wait switches it on again, and ends well."""
+    one, world = formed(web=Size.of(2))
+    change(world, "prod-web-1", state="stopped", step="")
+    world.nodes["prod-web-1"]["state"] = "down"
+
+    told = list(one.wait_healthy(60))
+
+    assert one.status()["healthy"]
+    assert one.clock.now() <= PATIENCE
+    assert [event.change.resource.name for event in told if isinstance(event, ChangeDone)] == ["prod-web-1"]
+
+
+def test_managers_that_go_off_while_a_quorum_is_waited_for_are_switched_on() -> None:
+    """Likewise, where nobody is left to answer."""
+    one, world = formed()
+    for zone in "abc":
+        change(world, f"prod-managers-{zone}-1", state="stopped", step="")
+
+    list(one.wait_formed(60))
+
+    assert one.clock.now() <= PATIENCE
+
+
+def test_a_machine_that_reboots_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is off for a moment as well."""
+    one, world = formed(web=Size.of(2))
+    made = world.made
+    change(world, "prod-web-1", state="stopped", step="")
+    after(one, 2, monkeypatch, lambda: change(world, "prod-web-1", state="running", step="joined"))
+
+    told = list(one.wait_healthy(60))
+
+    assert world.made == made
+    assert not [event for event in told if isinstance(event, ChangeDone)]
+
+
+def test_a_machine_that_does_not_stay_on_is_not_switched_on_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Something is wrong with it that a boot does not mend; the wait ends as any other."""
+    one, world = formed(web=Size.of(2))
+    made = world.made
+    after(one, 0, monkeypatch, lambda: change(world, "prod-web-1", state="stopped", step=""))
+    change(world, "prod-web-1", state="stopped", step="")
+    world.nodes["prod-web-1"]["state"] = "down"
+
+    error, seconds = ended(one, 120)
+
+    assert error.code == "unhealthy"
+    assert seconds >= 120
+    assert world.made - made == TIMES
+
+
+def test_who_only_looks_on_switches_nothing_on() -> None:
+    """`scale` waits a moment for what follows from it by itself; other machines stay as somebody left them."""
+    one, world = formed(web=Size.of(2))
+    change(world, "prod-web-1", state="stopped", step="")
+
+    with pytest.raises(BootstrapError):
+        list(one.wait_healthy(15, mend=False))
+
+    assert world.machines["prod-web-1"].state == "stopped"

@@ -138,7 +138,26 @@ def test_status_names_the_command_that_ends_a_killed_replacement() -> None:
         replace(one, "prod-managers-b-1")
 
     (note,) = (one for one in one.status()["notes"] if one["code"] == "replacing")
-    assert note["fix"].endswith("bootstrap replace FILE prod-managers-b-1")
+    assert note["fix"].endswith("`bootstrap replace FILE prod-managers-b-1`")
+
+
+def test_a_plan_tells_that_up_ends_a_killed_replacement() -> None:
+    """While the new manager is awaited the one beside it is not in the plan, since it may not go yet: a note says it."""
+    one, world = formed()
+    with pytest.raises(KilledError), killed_at("replace.renewed"):
+        replace(one, "prod-managers-b-1")
+    world.nodes["prod-managers-b-1"] |= {"state": "down", "reachability": "unreachable"}
+
+    plan = one.plan_up()
+    assert plan.changes == ()
+    (note,) = plan.notes
+    assert (note["code"], note["node"]) == ("replacing", "prod-managers-b-1")
+    assert "the one beside it is removed with its machine" in str(note["message"])
+
+    world.nodes["prod-managers-b-1"] |= {"state": "ready", "reachability": "reachable"}
+    assert {("delete", "host/prod-managers-b-2"), ("delete", "node/prod-managers-b-2")} <= set(actions(one))
+    up(one)
+    assert one.plan_up().notes == ()
 
 
 def test_a_paused_newcomer_is_not_waited_for() -> None:

@@ -72,6 +72,25 @@ def test_networks_and_stacks_are_kept_so() -> None:
     assert {problem["code"] for problem in one.status()["problems"]} == {"drift"}
 
 
+def test_with_the_upkeep_off_a_plan_says_so() -> None:
+    """A node whose machine is gone is the leader's, who rests then: no change, and a note with what stays and the mend."""
+    world = World()
+    one = session(FULL, world)
+    up(one)
+    world.nodes["ghost"] = {**world.nodes["prod-web-1"], "id": "n-ghost", "instance": "i-gone", "state": "down"}
+    assert one.plan_up().notes == ()
+
+    one.upkeep(False)
+
+    plan = one.plan_up()
+    assert not plan
+    (note,) = plan.notes
+    assert note in one.status()["notes"]
+    assert note["code"] == "reconcile_off"
+    assert "bootstrap reconcile FILE on" in str(note["fix"])
+    assert "lost ones stay" in str(note["message"])
+
+
 def test_a_network_that_is_not_ours_is_left_alone() -> None:
     """What `up` did not make and the file does not name is never deleted."""
     world = World()

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from contextlib import suppress
+
 import pytest
 
 from bootstrap.engine.session import Session
@@ -10,7 +12,7 @@ from tests.fakes.clock import FakeClock
 from tests.fakes.cluster import cluster
 from tests.fakes.provider import FakeProvider, World
 
-KEYS = {"time", "who", "what", "node", "epoch", "outcome", "detail", "id"}
+KEYS = {"time", "who", "what", "node", "epoch", "outcome", "detail", "id", "run"}
 
 
 def test_a_run_leaves_its_beginning_and_its_end() -> None:
@@ -98,6 +100,87 @@ def test_a_trail_that_cannot_be_written_stops_nothing(monkeypatch: pytest.Monkey
 
     with one.locked("up", 0.0) as lock:
         assert lock.what == "up"
+
+
+def killed(one: Session, world: World, what: str = "up") -> None:
+    """A run begins and nothing of it comes after that: as after kill -9, whoever looks is another process."""
+    with one.locked(what, 0.0):
+        began = list(world.trail)
+    world.trail[:] = began
+
+
+def outcomes(one: Session) -> list[str]:
+    return [str(event["outcome"]) for event in one.events()]
+
+
+def test_a_run_that_was_killed_is_told_as_such() -> None:
+    """Its lock is nobody's and it has no end; what stands in the trail stays as it is, and a later run is its own."""
+    one, world = formed()
+    killed(one, world)
+    kept = [dict(event) for event in world.trail]
+
+    assert outcomes(one) == ["killed"]
+    assert one.events()[0]["detail"]
+    assert world.trail == kept
+    world.lock = None
+    with one.locked("scale web=2", 0.0):
+        world.trail[-1]["run"] = "another"
+    world.trail[-1]["run"] = "another"
+    assert outcomes(one) == ["killed", "began", "done"]
+
+
+def test_a_run_under_way_was_not_killed() -> None:
+    """Neither another one, as long as it holds the lock, nor the one that looks."""
+    one, world = formed()
+    with one.locked("dump", 0.0):
+        assert outcomes(one) == ["began"]
+    killed(one, world, "up")
+    run = world.trail[-1]["run"]
+    world.lock = LockInfo("ann@there", "up", "2026-01-01T00:00:00Z", run)
+
+    assert outcomes(one)[-1] == "began"
+
+
+def test_a_run_that_ends_during_the_look_was_not_killed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its end is written before its lock is free: the trail is read once more after the lock."""
+    one, world = formed()
+    killed(one, world)
+
+    def holder(_: FakeProvider) -> None:
+        world.trail.append({**world.trail[0], "outcome": "done", "id": "e"})
+        world.trail.append({**world.trail[0], "run": "new", "id": "n"})
+
+    monkeypatch.setattr(FakeProvider, "holder", holder)
+
+    assert outcomes(one) == ["began", "done", "began"]
+
+
+def test_what_an_agent_began_stays_as_it_is() -> None:
+    """An agent has no lock by which anybody could tell that it is gone."""
+    one, world = formed()
+    world.trail.append({"who": "agent:prod-managers-a-1", "what": "rotate", "outcome": "began", "id": "a"})
+
+    assert outcomes(one) == ["began"]
+
+
+@pytest.mark.parametrize(
+    ("error", "outcome"),
+    [(None, "done"), (BootstrapError("no leader"), "failed"), (BootstrapError("not now", code="guard"), "refused")],
+)
+def test_a_step_beside_the_lock_leaves_its_end(error: BootstrapError | None, outcome: str) -> None:
+    """One event with the person's name, while another run holds the lock; nothing to do leaves none."""
+    one, world = formed()
+    world.lock = LockInfo("ann@there", "up", "2026-01-01T00:00:00Z", "abcd1234")
+
+    with suppress(BootstrapError), one.noted("reconcile off"):
+        if error is not None:
+            raise error
+    with one.noted("rotate-tokens") as step:
+        step.idle = True
+
+    assert [(event["who"], event["what"], event["outcome"]) for event in world.trail] == [
+        (LockInfo.mine("").who, "reconcile off", outcome)
+    ]
 
 
 def test_status_tells_that_another_run_is_under_way() -> None:

@@ -17,6 +17,8 @@ from bootstrap.lab.records import FabricRecord, GroupRecord, HostRecord
 from bootstrap.lab.runner import HostRunner
 from bootstrap.remote.runner import Result
 
+PATIENCE = 200.0  # seconds: a boot takes ten, but this machine may be busy
+OFF = 200.0  # seconds to go down: an engine that has just begun to start is given 90 by its systemd
 # Counts its own runs in a file that only a new disk forgets; `done` is gone after each reboot.
 USER_DATA = """\
 #cloud-config
@@ -83,7 +85,7 @@ def said(record: HostRecord, script: str) -> str:
     return result.stdout.strip()
 
 
-def until(what: Callable[..., object], *about: object, timeout: float = 60.0) -> float:
+def until(what: Callable[..., object], *about: object, timeout: float = PATIENCE) -> float:
     """Wait until it is true of these; how long that took, in seconds."""
     began = time.monotonic()
     while not what(*about):
@@ -92,7 +94,7 @@ def until(what: Callable[..., object], *about: object, timeout: float = 60.0) ->
     return time.monotonic() - began
 
 
-def stays(what: Callable[..., set[str]], *about: object, timeout: float = 20.0) -> set[str]:
+def stays(what: Callable[..., set[str]], *about: object, timeout: float = 60.0) -> set[str]:
     """What is still there when everything that is ending had that many seconds: a dead process, a loop device."""
     end = time.monotonic() + timeout
     while (left := what(*about)) and time.monotonic() < end:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 
 import pytest
 
@@ -11,6 +12,7 @@ from bootstrap.providers.local.control import make_store
 from bootstrap.providers.local.faults import Faults
 from bootstrap.providers.local.host import binds
 from tests.lab.live import (
+    OFF,
     Live,
     boot_id,
     booted,
@@ -27,7 +29,6 @@ from tests.lab.live import (
 )
 
 pytestmark = pytest.mark.lab
-OFF = 100.0  # seconds to go down: an engine that has just begun to start is given 90 by its systemd
 
 
 @pytest.fixture(scope="module")
@@ -75,23 +76,27 @@ def test_a_host_has_a_disk_of_its_own(live: Live) -> None:
 def test_a_full_disk_is_full_until_it_is_healed(live: Live, faults: Faults) -> None:
     """ENOSPC for everybody in the host, also after a reboot; nothing of it is written on this machine."""
     one, two = live.hosts[:2]
-    for _ in range(2):
+    faults.strike("fill", one.hostname)
+
+    def full() -> bool:  # whoever gives up a file of its own, as the journal does, leaves room for a moment
         faults.strike("fill", one.hostname)
-    assert free(one) < 1 << 16  # whoever gives up a temporary file of its own leaves that much room
-    assert "No space left" in sh(one, "head -c 100000 /dev/zero >/var/lib/docker/probe").stderr
-    assert not writes(one, "/root")
+        return free(one) < 1 << 16
+
+    until(full)
+    until(lambda: full() and "No space left" in sh(one, "head -c 100000 /dev/zero >/var/lib/docker/probe").stderr)
+    until(lambda: full() and not writes(one, "/root"))
     assert writes(two, "/root")
     assert (host.folder(one) / "disk.img").stat().st_blocks * 512 < 300 << 20
 
     before = boot_id(one)
     faults.strike("reboot", one.hostname)
     until(rebooted, one, before)
-    assert free(one) < 1 << 20
+    assert free(one) < 1 << 28  # what a boot gives up of journals and temporary files, of 20 GiB
 
     for _ in range(2):
         faults.strike("heal", one.hostname)
-    assert free(one) > one.disk // 2
-    assert writes(one, "/var/lib/docker")
+    until(lambda: free(one) > one.disk // 2)
+    until(writes, one, "/var/lib/docker")
 
 
 def test_a_full_disk_is_healed_while_it_is_off(live: Live, faults: Faults) -> None:
@@ -222,12 +227,12 @@ def test_a_host_without_its_power_supply_is_not_on(live: Live, faults: Faults) -
 def test_a_reboot_and_an_off_right_after_power_on_are_heard(live: Live, faults: Faults) -> None:
     """A regression: a systemd that does not listen yet lost the signal, and the host stayed on."""
     one = live.hosts[0]
-    for press in (power.reboot, power.off, power.reboot):
+    for press in (power.reboot, partial(power.off, timeout=OFF), power.reboot):
         power.kill(one)
         host.boot(one, binds(one))
         first = host.init_pid(one)
         press(one)
-        until(lambda first=first: host.init_pid(one) != first, timeout=OFF)
+        until(lambda first=first: host.init_pid(one) != first)
     power.kill(one)  # in the middle of its reboot
     assert not host.group(one).pids()
     faults.strike("start", one.hostname)
@@ -265,4 +270,4 @@ def test_a_host_with_folders_lives_on(live: Live, faults: Faults) -> None:
     assert fresh is not None
     assert fresh.disk == disk.DEFAULT
     host.destroy(fresh)
-    assert not disk.held(host.folder(fresh))
+    until(lambda: not disk.held(host.folder(fresh)))  # the kernel writes first what it held back

@@ -11,12 +11,12 @@ import pytest
 
 from bootstrap.errors import BootstrapError
 from bootstrap.lab import cgroups, fabric, host, paths, power, records
+from bootstrap.lab.records import HostRecord
 from bootstrap.lab.runner import HostRunner
-from tests.lab.live import TINY, Live, boot_id, booted, engine, greets, reaches, rebooted, said, settled, sh, until
+from tests.lab.live import OFF, TINY, Live, boot_id, booted, engine, greets, reaches, rebooted, said, settled, sh, until
 
 pytestmark = pytest.mark.lab
 
-OFF = 100.0  # seconds to go down: an engine that has just begun to start is given 90 by its systemd
 ENGINES = {"debian-13": "26.1", "debian-12": "20.10", "debian-sid": "2"}
 IMAGES = ["debian-13", "debian-12", pytest.param("debian-sid", marks=pytest.mark.slow)]
 
@@ -103,7 +103,7 @@ def test_a_command_that_does_not_end_is_killed(live: Live) -> None:
         sh(one, "sleep 4711; true", timeout=0.3)
 
     assert caught.value.code == "timeout"
-    assert time.monotonic() - began < 30  # not 4711; a busy machine kills slowly
+    assert time.monotonic() - began < 300  # not 4711; a busy machine kills slowly
     until(lambda: sh(one, "ps ax -o args= | grep -c '[s]leep 4711'").stdout.strip() == "0")
 
 
@@ -129,7 +129,7 @@ def test_reboots_while_commands_run_do_not_hang(live: Live) -> None:
         until(engine, one)
         before = boot_id(one)
         power.reboot(one)
-        until(rebooted, one, before, timeout=OFF)  # one that hangs does so for ever
+        until(rebooted, one, before)  # one that hangs does so for ever
     until(engine, one)
 
 
@@ -182,7 +182,7 @@ def test_a_cut_cable_stays_cut_until_healed(live: Live) -> None:
 
     power.heal(one)
     until(lambda: sh(two, reach).code == 0)
-    until(engine, one, timeout=120)
+    until(engine, one)
 
 
 def test_binds_are_shown_in_the_host(live: Live, tmp_path: Path) -> None:
@@ -212,13 +212,13 @@ def test_engines_form_a_swarm_that_survives_power_cuts(live: Live) -> None:
     for each in live.hosts:
         until(engine, each)
         said(each, TINY)
-    said(one, f"docker swarm init --advertise-addr {one.address} --default-addr-pool 10.200.0.0/16")
+    until(founds, one)
     token = said(one, "docker swarm join-token -q worker")
-    said(two, f"docker swarm join --token {token} {one.address}:2377")
+    until(joins, two, f"docker swarm join --token {token} {one.address}:2377")
     said(one, "docker network create -d overlay --attachable ov")
     command = "docker service create -d --name s --mode global --network ov --endpoint-mode dnsrr tiny:1 sleep 1000"
     said(one, command)
-    until(lambda: sh(one, "docker service ps s --format '{{.CurrentState}}'").stdout.count("Running") == 2, timeout=120)
+    until(lambda: sh(one, "docker service ps s --format '{{.CurrentState}}'").stdout.count("Running") == 2)
     inside = "docker exec $(docker ps -q)"
     until(lambda: len(sh(one, f"{inside} getent ahostsv4 tasks.s | cut -d' ' -f1 | sort -u").stdout.split()) == 2)
     for address in said(one, f"{inside} getent ahostsv4 tasks.s | cut -d' ' -f1 | sort -u").split():
@@ -228,10 +228,38 @@ def test_engines_form_a_swarm_that_survives_power_cuts(live: Live) -> None:
     assert not host.running(two)
     host.boot(two)
     nodes = "docker node ls --format '{{.Hostname}} {{.Status}}'"
-    until(lambda: sh(one, nodes).stdout.count("Ready") == 2, timeout=180)
-    until(lambda: sh(two, "docker info --format '{{.Swarm.LocalNodeState}}'").stdout.strip() == "active")
+    until(lambda: sh(one, nodes).stdout.count("Ready") == 2)
+    until(lambda: membership(two) == "active")
     for each in live.hosts:
-        said(each, "docker swarm leave --force")
+        until(leaves, each)
+
+
+def membership(record: HostRecord) -> str:
+    """What its engine says of its own node."""
+    return sh(record, "docker info --format '{{.Swarm.LocalNodeState}}'").stdout.strip()
+
+
+def founds(record: HostRecord) -> bool:
+    """Whether it has made a swarm with all that was asked for; an engine that is slow to do so gives up half of it."""
+    wish = f"--advertise-addr {record.address} --default-addr-pool 10.200.0.0/16"
+    made = sh(record, f"docker swarm init {wish}").code == 0
+    if not made:
+        leaves(record)
+    return made
+
+
+def joins(record: HostRecord, command: str) -> bool:
+    """Whether it is a member; else it is told to join. A slow engine gives up waiting after 20 s, and goes on joining."""
+    if membership(record) == "inactive":
+        sh(record, command)
+    return membership(record) == "active"
+
+
+def leaves(record: HostRecord) -> bool:
+    """Whether it is in no swarm; else it is told to leave. A slow engine gives up waiting here too, and goes on."""
+    if membership(record) != "inactive":
+        sh(record, "docker swarm leave --force")
+    return membership(record) == "inactive"
 
 
 def test_a_wiped_host_is_a_new_machine(live: Live) -> None:

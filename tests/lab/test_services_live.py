@@ -22,7 +22,7 @@ from tests.lab import test_dhcp
 from tests.lab.folders import MANAGER, WORKER, cluster
 from tests.lab.test_dns import question, result
 
-pytestmark = [pytest.mark.lab, pytest.mark.timeout(180)]  # seconds: it takes two, where nothing else runs
+pytestmark = [pytest.mark.lab, pytest.mark.timeout(600)]  # seconds: it takes two, where nothing else runs
 ROOT = Path(__file__).parents[2]
 MEMORY = 25 * 1024  # KiB
 HEAVY = {"click", "pydantic", "rich", "ssl", "email", "asyncio", "subprocess", "jinja2"}
@@ -174,7 +174,7 @@ def test_dhcp_gives_the_host_its_address(fabric: Fabric) -> None:
 def test_it_is_small_ends_on_sigterm_and_starts_again(fabric: Fabric) -> None:
     """Little memory, no file left behind, exit code 0; a successor finds its ports free; garbage does not end it."""
     assert fabric.daemon is not None
-    with fabric.inside(lambda: socket.create_connection(("169.254.169.254", 80), timeout=5)) as rude:
+    with fabric.inside(lambda: socket.create_connection(("169.254.169.254", 80), timeout=20)) as rude:
         rude.sendall(b"\x16\x03\x01\x00\r\n\r\n")
         assert rude.recv(100).startswith(b"HTTP/1.1 400 ")
     fabric.curl("/cloud-init/meta-data")
@@ -192,7 +192,7 @@ def test_it_is_small_ends_on_sigterm_and_starts_again(fabric: Fabric) -> None:
 def test_a_second_one_changes_nothing(fabric: Fabric) -> None:
     """It cannot bind, says so, and leaves the first one's files alone."""
     argv = [sys.executable, "-m", "bootstrap.lab.services", str(fabric.folder), f"/run/netns/{fabric.name}"]
-    second = subprocess.run(argv, cwd=ROOT, check=False, capture_output=True, text=True, timeout=60)
+    second = subprocess.run(argv, cwd=ROOT, check=False, capture_output=True, text=True, timeout=200)
     assert (second.returncode, "cannot start" in second.stderr) == (1, True)
     assert fabric.daemon is not None
     assert (fabric.folder / "services.pid").read_text() == f"{fabric.daemon.pid}\n"
@@ -202,7 +202,7 @@ def test_it_ends_when_the_fabric_is_gone(fabric: Fabric) -> None:
     """A cluster that was removed leaves no daemon behind."""
     assert fabric.daemon is not None
     (fabric.folder / "fabric.json").unlink()
-    assert fabric.daemon.wait(timeout=6 * services.LOOK) == 0
+    assert fabric.daemon.wait(timeout=12 * services.LOOK) == 0
 
 
 def test_it_imports_nothing_heavy() -> None:

@@ -99,6 +99,18 @@ def test_labels_reach_the_leader_by_the_control_object(machine: Machine) -> None
     assert shown(plan_of(changed)) == {("update", "control/prod")}
     up(changed)
     assert (changed.control() or {})["pools"]["web"]["labels"] == {"tier": "front"}
+
+
+def test_up_leaves_the_upkeep_as_somebody_set_it(machine: Machine) -> None:
+    """An `up` that planned before `reconcile off` swaps in what the file says, and nothing of what it read then."""
+    up(provider())
+    changed = provider(cluster(pool("web", Size(1, 6, 2), labels={"tier": "front"})))
+    plan = plan_of(changed)
+    changed.upkeep(False)
+    list(apply(plan))
+
+    control = changed.control() or {}
+    assert (control["reconcile"], control["pools"]["web"]["labels"]) == (False, {"tier": "front"})
     assert not plan_of(changed)
 
 

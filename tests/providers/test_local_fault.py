@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from bootstrap.lab import cgroups, disk, paths, records
+from bootstrap.lab import cgroups, disk, partition, paths, records
 from bootstrap.providers.base import Fault
 from bootstrap.providers.local.provider import LocalProvider
 from tests.fakes.cluster import cluster
@@ -12,11 +12,14 @@ from tests.providers.machine import Machine
 from tests.providers.test_local import up
 
 
-def fault(*marks: str) -> Fault | None:
-    """Of one host with these files in its folder."""
+def fault(*marks: str, parted: bool = False) -> Fault | None:
+    """Of one host with these files in its folder, on one side of a partition or not."""
     one = LocalProvider(cluster(), lambda line: None)
     up(one)
-    record = records.load_hosts(paths.cluster_dir("prod"))[0]
+    record, *others = records.load_hosts(paths.cluster_dir("prod"))
+    if parted:
+        groups = [[record.hostname], *([other.hostname] for other in others)]
+        records.write(paths.cluster_dir("prod") / partition.FILE, {"groups": groups})
     for mark in marks:
         (paths.host_dir("prod", record.hostname) / mark).touch()
     return next(found.fault for found in one.instances() if found.hostname == record.hostname)
@@ -31,6 +34,14 @@ def test_two_faults_are_one_with_both_told(machine: Machine) -> None:
 
     assert found is not None
     assert (found.word, found.what, found.fix, found.full) == ("cut off", both, heal, True)
+
+
+def test_a_partition_is_one_thing_to_lift(machine: Machine) -> None:
+    """However many groups it has; the same command lifts what else was done to the host, and is told once."""
+    for marks in ((), ("cut", disk.FULL)):
+        found = fault(*marks, parted=True)
+        assert found is not None
+        assert found.fix == "bootstrap local heal FILE"
 
 
 def test_a_paused_host_is_resumed_first(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:

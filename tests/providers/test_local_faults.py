@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from bootstrap.errors import BootstrapError
-from bootstrap.lab import cgroups, paths, power, records
+from bootstrap.lab import cgroups, disk, partition, paths, power, records
 from bootstrap.lab.records import HostRecord
 from bootstrap.providers.local.fault import fault
 from bootstrap.providers.local.faults import Faults
@@ -49,6 +49,26 @@ def test_without_a_cluster_there_is_nothing_to_heal(machine: Machine) -> None:
         Faults("prod", lambda text: None).heal()
 
     assert (caught.value.code, caught.value.exit_code) == ("no_cluster", 1)
+
+
+def test_heal_says_what_it_lifted(
+    machine: Machine, paused: set[str], host: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And nothing that was not there; a pause is none of it, and stays."""
+    monkeypatch.setattr(power, "_link", lambda record, state: None)
+    faults, folder = Faults("prod", lambda text: None), paths.host_dir("prod", host)
+    paused.add(host)
+    assert faults.strike("heal", host) == "has nothing to heal"
+
+    (folder / "cut").touch()
+    (folder / disk.FULL).touch()
+    assert faults.strike("heal", host) == "is healed: cable in, room on its disk"
+    assert (faults.heal(), paused) == ("nothing to heal", {host})
+
+    (folder / "cut").touch()
+    records.write(paths.cluster_dir("prod") / partition.FILE, {"groups": [[host], ["prod-web-2"]]})
+    assert faults.heal() == f"healed: no partition; {host}: cable in"
+    assert faults.heal() == "nothing to heal"
 
 
 def test_what_bars_a_machine_from_a_quorum_is_marked(machine: Machine, paused: set[str], host: str) -> None:

@@ -9,7 +9,7 @@ import pytest
 from bootstrap.engine.apply import apply
 from bootstrap.lab import host, paths, records
 from bootstrap.model.cluster import Cluster, Size
-from bootstrap.model.resource import Plan
+from bootstrap.model.resource import FieldChange, Plan
 from bootstrap.providers.local.provider import LocalProvider
 from tests.fakes.cluster import cluster, pool
 from tests.providers.machine import Machine
@@ -35,7 +35,8 @@ def test_other_settings_of_the_engine_are_an_update_of_the_group(machine: Machin
     (change,) = plan_of(changed).changes
 
     assert (change.action, change.resource.key, change.disruption) == ("update", "group/prod-pool-web", "none")
-    assert [one.name for one in change.fields] == ["settings"]
+    assert change.fields[1:] == (FieldChange("settings.daemon", {}, {"log-driver": "local"}),)
+    assert change.fields[0].name in change.resource.digests
     assert list(changed.outdated()) == []
     up(changed)
     assert not plan_of(changed)
@@ -156,6 +157,7 @@ def test_a_group_of_an_older_program_gets_what_it_lacks(machine: Machine) -> Non
     folder = paths.cluster_dir("prod")
     for group in records.load_groups(folder):
         records.save_group(folder, replace(group, settings="", template="", user_data=""))
+    assert {len(change.fields) for change in plan_of(one).changes} == {1}, "of what it had nothing is known"
     machine.discard("prod", "prod-web-2")
 
     list(apply(replace(plan_of(one), changes=plan_of(one).changes[-1:])))

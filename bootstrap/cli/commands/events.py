@@ -37,7 +37,7 @@ def command(run: Run, file: Path, since: float | None, follow: bool) -> None:
     document = {"cluster": session.cluster.name, "events": plain(found)}
     run.emit(document, lambda: trail.text(found, width()))
     if follow:
-        _follow(run, session, {one.get("id") for one in every})
+        _follow(run, session, {_news(one) for one in every})
 
 
 def recent(events: Sequence[Mapping[str, Any]], since: float | None, now: datetime) -> list[Mapping[str, Any]]:
@@ -52,7 +52,12 @@ def _follow(run: Run, session: Session, told: set[Any]) -> None:
     """A line for each new event, for ever."""
     while True:
         for event in session.events():
-            if event.get("id") not in told:
+            if _news(event) not in told:
                 run.put(trail.line(event))
-                told.add(event.get("id"))
+                told.add(_news(event))
         run.sleep(POLL)
+
+
+def _news(event: Mapping[str, Any]) -> tuple[Any, Any]:
+    """What makes an event worth a line: it is new, or turned out to be of a run that was killed."""
+    return event.get("id"), event.get("outcome")

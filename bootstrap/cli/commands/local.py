@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -86,14 +86,34 @@ for _name, _help in STRIKES.items():
 @click.argument("words", nargs=-1, metavar="[FILE] [NODE]")
 @click.pass_obj
 def heal(run: Run, words: tuple[str, ...]) -> None:
-    """Undo cut, partition and fill: of one node, or of all where none is named."""
+    """Undo cut, partition and fill: of one node, or of all where none is named.
+
+    A host that is paused or off stays so, and is named with the command that ends that.
+    """
     if words and not (len(words) == 1 and is_file(words[0])):
         file, node = file_and(words, "NODE")
-        return _tell(run, _opened(run, file), "heal", node)
-    session = _opened(run, Path(words[0]) if words else default_file())
-    open_faults(run, session).heal()
-    message = "all healed: cables in, no partition, room on the disks"
-    return run.emit({"fault": "heal", "node": None, "message": message}, message)
+        session = _opened(run, file)
+        hostname: str | None = find(session, node).hostname
+        message = open_faults(run, session).strike("heal", str(hostname))
+        first = f"{hostname} {message}"
+    else:
+        session, hostname = _opened(run, Path(words[0]) if words else default_file()), None
+        first = message = open_faults(run, session).heal()
+    stays = list(_stays(session, hostname))
+    document = {"fault": "heal", "node": hostname, "message": "; ".join([message, *stays])}
+    run.emit(document, "\n".join([first, *stays]))
+
+
+def _stays(session: Session, hostname: str | None) -> Iterator[str]:
+    """What is still the matter with that host, or with any, and what ends it."""
+    for one in session.instances():
+        if hostname not in {None, one.hostname}:
+            continue
+        if one.state == "stopped":
+            start = f"bootstrap local start {session.cluster.path or 'FILE'} {one.hostname}"
+            yield f"{one.hostname} stays off: `{start}`"
+        elif one.fault is not None:
+            yield f"{one.hostname} stays {one.fault.word}: `{one.fault.fix}`"
 
 
 @verb(

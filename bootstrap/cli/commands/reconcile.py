@@ -15,12 +15,12 @@ def command(run: Run, words: tuple[str, ...]) -> None:
     """Pause the cluster's own upkeep, or let it go on.
 
     While it is off the leader publishes no token, labels no newcomer and removes nothing; a node that joins stays
-    drained. Nodes that run go on running.
+    drained. Nodes that run go on running. It waits for no other run: what an `up` waits for may be just this.
     """
     file, wish = file_and(words, "on|off")
     if wish not in {"on", "off"}:
         raise click.UsageError(f"'{wish}' is neither on nor off")
     session = run.open(file)
-    with session.locked(f"reconcile {wish}", run.lock_timeout):
+    with session.noted(f"reconcile {wish}"):
         session.upkeep(wish == "on")
     run.emit({"cluster": session.cluster.name, "reconcile": wish == "on"}, f"{session.cluster.name}: upkeep is {wish}")

@@ -26,8 +26,11 @@ def command(run: Run, file: Path, role: str, if_older_than: float) -> None:
     which it does not disturb: rotations have a lease of their own in the cluster.
     """
     run.resume = f"bootstrap rotate-tokens {file}"
-    agent = run.open(file).ask().agent
-    answer = agent.call("rotate", "--role", role, "--if-older-than", f"{if_older_than:g}", timeout=ANSWER)
+    session = run.open(file)
+    agent = session.ask().agent
+    with session.noted("rotate-tokens" if role == "all" else f"rotate-tokens --role {role}") as step:
+        answer = agent.call("rotate", "--role", role, "--if-older-than", f"{if_older_than:g}", timeout=ANSWER)
+        step.idle = not answer["rotated"]  # cron asks often
     document = {"rotated": list(answer["rotated"]), "published_version": answer["published_version"]}
     if run.json or not run.quiet:
         run.emit(document, _text(document))

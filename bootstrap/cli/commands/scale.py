@@ -9,11 +9,12 @@ from pathlib import Path
 import click
 
 from bootstrap.checkpoint import reach
-from bootstrap.cli.converge import agree, carry_out, settle
+from bootstrap.cli.converge import Part, agree, carry_out, settle
 from bootstrap.cli.edit import draft, put_in_place, with_count
 from bootstrap.cli.options import file_and, option, verb, words_argument
 from bootstrap.cli.run import Run, Session
 from bootstrap.cli.show.progress import Progress
+from bootstrap.engine.remove import seen
 from bootstrap.errors import UsageError
 from bootstrap.inventory import InvalidInventory
 from bootstrap.model.cluster import Pool
@@ -23,13 +24,14 @@ from bootstrap.model.resource import Plan, Resource
 @verb()
 @words_argument("POOL=N")
 @option("--write", is_flag=True, help="Change `count` in the file, then apply it: for count pools and for managers=N.")
-@option("--no-wait", is_flag=True, help="Do not wait until the cluster is healthy.")
+@option("--no-wait", is_flag=True, help="Do not wait for the pool's machines.")
 @click.pass_obj
 def command(run: Run, words: tuple[str, ...], write: bool, no_wait: bool) -> None:
     """Set the size of a pool now.
 
     A pool with min and max takes any size between them, and `up` does not undo it. Where the file says `count` the
-    file decides: --write changes it there and applies it.
+    file decides: --write changes it there and applies it. It waits until the new machines are in service and those that
+    go are gone; what else is wrong with the cluster is told, holds nothing up, and is no failure.
     """
     file, wish = file_and(words, "POOL=N")
     name, size = _parsed(wish)
@@ -74,21 +76,26 @@ def _resize(run: Run, session: Session, pool: Pool, size: int, *, wait: bool) ->
         session.set_size(pool.name, size)
         reach("scale.sized")
         run.say(f"{pool.name}: {size} wanted")
+        plan = _of_pool(session, pool.name)
         with Progress(run) as progress:
-            progress.follow(session.apply(_of_pool(session, pool.name), parallel=run.parallel), finish=True)
+            progress.follow(session.apply(plan, parallel=run.parallel), finish=True)
         reach("scale.applied")
-        settle(run, session, progress, wait=wait)
+        settle(run, session, progress, wait=wait, part=Part(pool.name, plan))
 
 
-def _answered(session: Session, plan: Plan) -> None:
-    """BootstrapError where a cluster lost its quorum: nobody could join it or leave it, and nothing is stored."""
-    if plan.unknown and (session.control() or {}).get("phase") == "FORMED":
-        session.ask()
+def _answered(session: Session, plan: Plan) -> Plan:
+    """The plan, or one made after an election; BootstrapError where the quorum is lost: nobody could join, or leave."""
+    if not plan.unknown or (session.control() or {}).get("phase") != "FORMED":
+        return plan
+    session.ask()
+    plan = session.plan_up()
+    seen(plan, plan.cluster)
+    return plan
 
 
 def _of_pool(session: Session, pool: str) -> Plan:
     """What `up` would do to this pool now: also what a scale before this one began and did not end."""
-    plan = session.plan_up()
+    plan = _answered(session, session.plan_up())
     return Plan(plan.cluster, tuple(one for one in plan.changes if _is_of(one.resource, pool, plan.cluster)))
 
 
@@ -114,7 +121,7 @@ def _write(run: Run, file: Path, pool: Pool, size: int, *, wait: bool) -> None:
             reach("scale.agreed")
             put_in_place(new, file)
             reach("scale.written")
-            carry_out(run, run.open(file), plan, asked=asked, wait=wait)
+            carry_out(run, run.open(file), plan, asked=asked, wait=wait, pool=pool.name)
 
 
 def _opened(run: Run, new: Path, file: Path) -> Session:

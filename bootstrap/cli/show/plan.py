@@ -27,6 +27,7 @@ def document(plan: Plan) -> dict[str, Any]:
         "changes": [_change(one) for one in plan.changes],
         "outdated": [{"name": one.name, "why": one.why} for one in plan.outdated],
         "unknown": list(plan.unknown),
+        "notes": [dict(one) for one in plan.notes],
     }
 
 
@@ -59,6 +60,10 @@ def _lines(plan: Plan, *, every: bool) -> Iterator[str]:
         yield f"  ! {one.name} is outdated and left running: {one.why}"
     if blind and plan:
         yield f"  ? known when a manager answers: {blind}"
+    for note in plan.notes:
+        node = f"{note['node']}: " if note["node"] else ""
+        yield f"  {click.style('i', fg='cyan')} {node}{note['message']}"
+        yield f"      {note['fix']}"
 
 
 def summary(plan: Plan) -> str:
@@ -102,14 +107,19 @@ def _block(alike: _Alike, changes: list[Change], *, every: bool) -> Iterator[str
 
 
 def _fields(change: Change, *, every: bool) -> Iterator[str]:
-    """`size: 2 -> 3`, and of a mapping only the keys that differ. What is new or goes shows its fields on request."""
+    """`size: 2 -> 3`, and of a mapping only the keys that differ. What is new shows its fields on request."""
     if change.action is Action.DELETE or (change.action is Action.CREATE and not every):
         return
     for one in change.fields:
-        for name, old, new in _parts(one):
-            arrow = short(new) if change.action is Action.CREATE else f"{short(old)} -> {short(new)}"
-            forces = "  (replaces it)" if one.name in change.resource.immutable else ""
-            yield f"        {name}: {arrow}{forces if change.action is Action.REPLACE else ''}"
+        forces = "  (replaces it)" if change.action is Action.REPLACE and one.name in change.resource.immutable else ""
+        if one.name not in change.resource.digests:
+            yield from (f"        {name}: {_arrow(change, old, new)}{forces}" for name, old, new in _parts(one))
+        elif change.action is not Action.CREATE:
+            yield f"        {one.name}: changed{forces}"
+
+
+def _arrow(change: Change, old: Any, new: Any) -> str:
+    return short(new) if change.action is Action.CREATE else f"{short(old)} -> {short(new)}"
 
 
 def _parts(field: FieldChange) -> Iterator[tuple[str, Any, Any]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import click
@@ -23,7 +23,8 @@ COLUMNS = (
     Column("INSTANCE", 8, fold=False),
 )  # fmt: skip - one glance
 MANY = 6  # names in one line
-_COLOURS = {"ready": "green", "down": "red", "unknown": "yellow", "disconnected": "red", "unreachable": "red"}
+_COLOURS = {"ready": "green", "unknown": "yellow", "leader": "", "reachable": ""}  # else red
+_WELL = {None, "running", "pending", "terminating"}  # of a machine: its node's own state says enough
 _Document = Mapping[str, Any]
 
 
@@ -58,14 +59,14 @@ def _count(number: int, word: str) -> str:
 def _row(node: _Document) -> list[str]:
     """One node's cells, as COLUMNS names them."""
     held = " (held)" if node["hold"] else ""
-    manager = "leader" if node["leader"] else node["reachability"] or ""
+    state, manager = _seen(node)
     cells = (
         node["hostname"],
         node["role"],
         node["pool"],
         node["zone"],
         node["address"],
-        node["state"],
+        state,
         f"{node['availability']}{held}",
         node["engine"],
         manager,
@@ -75,8 +76,17 @@ def _row(node: _Document) -> list[str]:
     return [str(cell or "") for cell in cells]
 
 
+def _seen(node: _Document) -> tuple[str, str]:
+    """STATE and MANAGER: what is well in the swarm's eyes is not believed of a machine that is known to be off or hurt."""
+    state, manager = node["state"], "leader" if node["leader"] else node["reachability"] or ""
+    if (machine := node["machine"]) in _WELL:
+        return state, manager
+    return machine if state == "ready" else f"{state} ({machine})", manager if manager != "reachable" else ""
+
+
 def _paint(title: str, cell: str) -> str:
-    colour = _COLOURS.get(cell.strip()) if title in {"STATE", "MANAGER"} else None
+    word = cell.strip() if title in {"STATE", "MANAGER"} else ""
+    colour = _COLOURS.get(word, "red") if word else ""
     return click.style(cell, fg=colour) if colour else cell
 
 
@@ -85,25 +95,29 @@ def _waiting(document: _Document) -> Iterator[str]:
     for one in document["unjoined"]:
         zone = f", zone {one['zone']}" if one["zone"] else ""
         age = f", {one['age_s']} s old" if one["age_s"] is not None else ""
-        yield f"no node yet: {one['instance']} (pool {one['pool']}{zone}): {one['state']}{age}"
+        yield f"no node yet: {one['instance']} (pool {one['pool']}{zone}): {one['machine']}{age}"
 
 
 def _verdict(document: _Document) -> Iterator[str]:
     """The headline, every problem with its mend, and what is outdated."""
     yield headline(document)
-    for one in document["problems"]:
-        node = f"{one['node']}: " if one["node"] else ""
-        yield f"  {click.style('!', fg='red')} {node}{one['message']}"
-        if one["fix"]:
-            yield f"      {one['fix']}"
-    for one in document["notes"]:
-        node = f"{one['node']}: " if one["node"] else ""
-        yield f"  {click.style('i', fg='cyan')} {node}{one['message']}"
-        if one["fix"]:
-            yield f"      {one['fix']}"
+    yield from _told(document["problems"], click.style("!", fg="red"))
+    yield from _told(document["notes"], click.style("i", fg="cyan"))
     if running := document.get("running"):
         yield f"  {click.style('i', fg='cyan')} a run is under way: {running['who']}: `{running['what']}` since {running['since']}"
     yield from _outdated(document)
+
+
+def _told(entries: Iterable[_Document], mark: str) -> Iterator[str]:
+    """Each with its mend; what is said alike of several nodes stands once, as after a partition."""
+    nodes: dict[tuple[str, str], list[str]] = {}
+    for one in entries:
+        nodes.setdefault((one["message"], one["fix"]), []).append(one["node"] or "")
+    for (message, fix), names in nodes.items():
+        who = ", ".join(filter(None, names))
+        yield f"  {mark} {who}: {message}" if who else f"  {mark} {message}"
+        if fix:
+            yield f"      {fix}"
 
 
 def _outdated(document: _Document) -> Iterator[str]:

@@ -18,7 +18,7 @@ COLUMNS = (
     Column("EPOCH", 3, fold=False),
     Column("DETAIL", 2),
 )
-_COLOURS = {"done": "green", "failed": "red", "refused": "yellow"}
+_COLOURS = {"done": "green", "failed": "red", "refused": "yellow", "killed": "red"}
 _Event = Mapping[str, Any]
 
 

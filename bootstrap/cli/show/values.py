@@ -32,7 +32,7 @@ def short(value: Any) -> str:
     """The value in at most SHORT characters of one line."""
     value = plain(value)
     if value is None:
-        return "none"
+        return "(unset)"
     text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
     if "\n" in text:
         return f"<{len(text.splitlines())} lines>"

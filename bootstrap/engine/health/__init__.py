@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
+from typing import Any
 
 from bootstrap.engine.health import inside, nodes, notable, silence
 from bootstrap.engine.health.facts import Facts, Problem
+from bootstrap.model.cluster import Cluster
+from bootstrap.model.resource import Plan
 from bootstrap.swarm.view import Silence
 
-__all__ = ["Facts", "Problem", "notes", "problems"]
+__all__ = ["Facts", "Problem", "notes", "problems", "with_notes"]
 
 
 def problems(facts: Facts) -> list[Problem]:
@@ -23,6 +27,12 @@ def problems(facts: Facts) -> list[Problem]:
 def notes(facts: Facts) -> list[Problem]:
     """What makes no cluster unhealthy, and what could not be seen."""
     return [] if facts.control is None else list(notable.notes(facts))
+
+
+def with_notes(plan: Plan, cluster: Cluster, control: Mapping[str, Any]) -> Plan:
+    """The plan with what its changes do not tell: what `up` does once they are carried out, and what it leaves undone."""
+    facts = Facts(cluster, {}, {}, dict(control), Silence(), plan)
+    return replace(plan, notes=tuple(one.as_json() for one in notable.standing(facts)))
 
 
 CHECKS: tuple[Callable[[Facts], Iterator[Problem]], ...] = (

@@ -28,7 +28,10 @@ def doing(machine: Instance) -> str:
 
 @dataclass(frozen=True)
 class Problem:
-    """One reason: a stable code, the node where there is one, a sentence, and what to do."""
+    """One reason: a stable code, the node where there is one, a sentence, and what to do.
+
+    `fix` is what can be typed as it stands, or a sentence in which every command stands in backticks.
+    """
 
     code: str
     node: str | None
@@ -65,7 +68,7 @@ class Facts:
     @property
     def wait(self) -> str:
         """The command to wait with for what mends itself."""
-        return f"wait: {self.command('status')} --wait 5m"
+        return f"wait: `{self.command('status')} --wait 5m`"
 
     @property
     def upkeep(self) -> bool:
@@ -76,7 +79,7 @@ class Facts:
         """The end of a message and the mend, where the leader `does` something by itself; it does not while that is off."""
         if not self.upkeep:
             return "nobody mends that while the cluster's own upkeep is paused", self.command("reconcile", "on")
-        return f"the leader {does}", f"{self.wait}; if it stays: {self.command('logs', self.leader)}"
+        return f"the leader {does}", f"{self.wait}; if it stays: `{self.command('logs', self.leader)}`"
 
     def command(self, verb: str, *words: str) -> str:
         """`bootstrap VERB FILE …`."""

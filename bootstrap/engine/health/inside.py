@@ -28,10 +28,10 @@ def _short(facts: Facts, pool: str, have: int, wanted: int) -> Problem:
     message = f"pool {pool} has {have} of {wanted} nodes"
     if have + len(late) < wanted:
         return Problem("pool_short", None, message, facts.up)
-    fix = f"{facts.wait}; if it stays: {facts.command('logs', late[0].hostname, *_boot(late[0]))}"
+    fix = f"{facts.wait}; if it stays: `{facts.command('logs', late[0].hostname, *_boot(late[0]))}`"
     if pool == MANAGERS and not facts.upkeep:
         seats = "a new manager may wait for the seat of a lost one, which the leader clears"
-        fix = f"{facts.command('reconcile', 'on')} ({seats}); {fix}"
+        fix = f"`{facts.command('reconcile', 'on')}` ({seats}); {fix}"
     return Problem("pool_short", None, f"{message}: {_late(late)}", fix)
 
 
@@ -86,5 +86,7 @@ def _waiting(facts: Facts, service: Mapping[str, Any]) -> Problem:
     told = f"service {service['name']} runs {service['running']} of {service['desired']} tasks"
     look = facts.command("ssh", facts.leader, "--", "docker", "service", "ps", "--no-trunc", service["name"])
     if not service["error"]:
-        return Problem("stack_starting", None, told, f"{facts.wait}; {look}")
-    return Problem("stack_failing", None, f"{told}: {service['error']}", f"mend what it says; all of its tasks: {look}")
+        return Problem("stack_starting", None, told, f"{facts.wait}; `{look}`")
+    return Problem(
+        "stack_failing", None, f"{told}: {service['error']}", f"mend what it says; all of its tasks: `{look}`"
+    )

@@ -40,7 +40,7 @@ def readiness(facts: Facts) -> Iterator[Problem]:
         elif node["state"] != "ready":
             yield _not_ready(facts, node, machine)
         elif node["role"] == "manager" and node["reachability"] != "reachable":
-            fix = f"see {facts.command('logs', node['hostname'])}; what is missing says {facts.command('doctor')}"
+            fix = f"see `{facts.command('logs', node['hostname'])}`; what is missing says `{facts.command('doctor')}`"
             yield Problem("manager_unreachable", node["hostname"], "the other managers cannot reach it", fix)
     if unknown:
         yield _unheard(facts, unknown)
@@ -52,21 +52,20 @@ def _lost(facts: Facts, node: _Node) -> Problem:
     if naming.LABEL_INSTANCE in node["labels"] or node["state"] == "down":
         who, fix = facts.by_leader("removes it when it is sure")
         message = f"node {node['id'][:12]} has no machine any more; {who}"
-        return Problem(
-            "ghost", node["hostname"], message, f"{facts.wait if facts.upkeep else fix}; or at once: {remove}"
-        )
+        first = facts.wait if facts.upkeep else f"`{fix}`"
+        return Problem("ghost", node["hostname"], message, f"{first}; or at once: `{remove}`")
     message = f"node {node['id'][:12]} at {node['address']} is no machine of this cluster"
-    return Problem("stranger", node["hostname"], message, f"remove it: {remove}")
+    return Problem("stranger", node["hostname"], message, f"remove it: `{remove}`")
 
 
 def _not_ready(facts: Facts, node: _Node, machine: Instance) -> Problem:
     name = node["hostname"]
     if _boots(machine):
         message = f"its machine is on its way ({doing(machine)}); it comes back by itself"
-        return Problem("node_not_ready", name, message, f"{facts.wait}; if it stays: {facts.command('logs', name)}")
+        return Problem("node_not_ready", name, message, f"{facts.wait}; if it stays: `{facts.command('logs', name)}`")
     restart = facts.command("ssh", name, "--", "systemctl", "restart", "docker")
     message = f"its engine is {node['state']} (node {node['id'][:12]})"
-    return Problem("node_not_ready", name, message, f"{restart}; see why: {facts.command('logs', name)}")
+    return Problem("node_not_ready", name, message, f"`{restart}`; see why: `{facts.command('logs', name)}`")
 
 
 def _boots(machine: Instance) -> bool:
@@ -78,7 +77,7 @@ def _unheard(facts: Facts, names: list[str]) -> Problem:
     alone = len(names) == 1
     who = "it is" if alone else f"{named(names)} are"
     message = f"the leader does not know yet how {who}: a new one waits for word of every node"
-    fix = f"{facts.wait}; if it stays: {facts.command('doctor')}"
+    fix = f"{facts.wait}; if it stays: `{facts.command('doctor')}`"
     return Problem("node_not_ready", names[0] if alone else None, message, fix)
 
 
@@ -93,7 +92,7 @@ def managers(facts: Facts) -> Iterator[Problem]:
             told.add(names[instance])
             yield _full(facts, names[instance], said["disk_free"])
         elif said.get("ailing") and _fine(facts, instance):
-            fix = f"see {facts.command('logs', names[instance])}"
+            fix = f"see `{facts.command('logs', names[instance])}`"
             yield Problem("manager_ailing", names[instance], said["ailing"], fix)
     disk, asked = facts.agent.get("disk") or {}, facts.agent.get("hostname")
     if asked not in told and _is_full(disk.get("free_bytes"), disk.get("total_bytes")):
@@ -132,7 +131,7 @@ def _is_full(free: int | None, total: int | None) -> bool:
 def _full(facts: Facts, hostname: str | None, free: int) -> Problem:
     prune = facts.command("ssh", hostname or "NODE", "--", "docker", "system", "prune", "-f")
     message = f"its disk is nearly full ({free // 2**20} MiB free)"
-    return Problem("disk_full", hostname, message, f"free space on it: {prune}")
+    return Problem("disk_full", hostname, message, f"free space on it: `{prune}`")
 
 
 def availability(facts: Facts) -> Iterator[Problem]:

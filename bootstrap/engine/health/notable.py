@@ -15,18 +15,25 @@ _SETTLED = 60.0  # seconds of age from which a manager should have told how it i
 
 def notes(facts: Facts) -> Iterator[Note]:
     """Each of them."""
+    yield from standing(facts)
+    yield from _unseen(facts)
+    yield from _misdescribed(facts)
+    yield from _late(facts)
+
+
+def standing(facts: Facts) -> Iterator[Note]:
+    """What the control object alone tells; a plan tells it too, since it says what `up` does later, or leaves undone."""
     control = facts.control or {}
     if control.get("reconcile") is False:
         left = "join tokens are not rotated, new nodes get no tasks, and lost ones stay"
         message = f"the cluster's own upkeep is paused: {left}"
         yield Note("reconcile_off", None, message, facts.command("reconcile", "on"))
     if surge := control.get("surge"):
-        message = f"a manager of zone {surge.get('zone')} is being replaced since {surge.get('since')}"
+        since = f"a manager of zone {surge.get('zone')} is being replaced since {surge.get('since')}"
         again = facts.command("replace", str(surge.get("hostname")))
-        yield Note("replacing", surge.get("hostname"), message, f"if that run died, run it again: {again}")
-    yield from _unseen(facts)
-    yield from _misdescribed(facts)
-    yield from _late(facts)
+        message = f"{since}: once a new one is in service, the one beside it is removed with its machine"
+        fix = f"if that run died, end it: `{facts.up}`, or `{again}`"
+        yield Note("replacing", surge.get("hostname"), message, fix)
 
 
 def _unseen(facts: Facts) -> Iterator[Note]:
@@ -36,7 +43,7 @@ def _unseen(facts: Facts) -> Iterator[Note]:
     if not isinstance(facts.view, View):
         known = "nodes, networks, stacks, live tokens, and which managers are reachable"
         message = f"only a manager with a quorum knows {known}: they are not shown"
-        yield Note("unseen", None, message, f"what each machine says: {facts.command('doctor')}")
+        yield Note("unseen", None, message, f"what each machine says: `{facts.command('doctor')}`")
         return
     said = facts.view.document.get("health")
     silent = [node["hostname"] for node in facts.nodes
@@ -73,4 +80,4 @@ def _late(facts: Facts) -> Iterator[Note]:
         return
     if age > 2 * every:
         message = f"the join tokens are {age / 3600:.0f} h old, they should be new every {every / 3600:.0f} h"
-        yield Note("rotation_late", None, message, f"see {facts.command('logs', facts.leader)}")
+        yield Note("rotation_late", None, message, f"see `{facts.command('logs', facts.leader)}`")

@@ -22,7 +22,7 @@ PHASES = {
 def unmade(facts: Facts) -> Iterator[Problem]:
     """There is no control object."""
     if facts.instances:
-        fix = f"{facts.command('down')}, then {facts.up}"
+        fix = f"`{facts.command('down')}`, then `{facts.up}`"
         yield Problem(
             "control_lost", None, "its machines exist, but the record of their swarm (the control object) is gone", fix
         )
@@ -53,20 +53,22 @@ def losing(facts: Facts) -> Iterator[Problem]:
 def _mend(facts: Facts) -> str:
     """What brings a quorum back: time where enough managers are on; else start what is off, lift what was done to one."""
     managers = _managers(facts)
-    lifts = [one.fault.fix for one in managers if one.fault is not None]
+    lifts = list(dict.fromkeys(one.fault.fix for one in managers if one.fault is not None))
     if _down(facts):  # where it runs already, nothing happens
         lifts.insert(0, facts.command("exec", "--role", "manager", "--", "systemctl", "start", "docker"))
     if any(one.state == "stopped" for one in managers):
-        lifts.insert(0, f"{facts.up} (it starts the machines that are off)")
+        lifts.insert(0, facts.up)
+    if lifts and not _enough(facts, managers):
+        return "; ".join(lifts)
     if lifts:
-        mend = "; ".join(lifts)
-        return f"{facts.wait}: the others elect a leader; if it stays: {mend}" if _enough(facts, managers) else mend
+        mend = "; ".join(f"`{one}`" for one in lifts)
+        return f"{facts.wait}: the others elect a leader; if it stays: {mend}"
     look = facts.command("logs", managers[0].hostname if managers else "NODE")
     lost = "if a majority of the managers lost their disks, only a new cluster helps"
-    wait = f"{facts.wait}: they may be electing; if it stays: {look}"
+    wait = f"{facts.wait}: they may be electing; if it stays: `{look}`"
     if _all_broken(facts, managers):  # as in an election too: an engine without a leader says `error` and no more
         restart = facts.command("exec", "--role", "manager", "--", "systemctl", "restart", "docker")
-        return f"{wait}; mend what the engines complain of, then restart them: {restart}; {lost}"
+        return f"{wait}; mend what the engines complain of, then restart them: `{restart}`; {lost}"
     return f"{wait}; {lost}"
 
 
@@ -96,7 +98,7 @@ def _forming(facts: Facts, phase: str) -> Problem:
     if not slow:
         return Problem("forming", None, told, facts.up)
     first = min(slow, key=lambda one: STEPS.index(one.step) if one.step in STEPS else 0)
-    return Problem("forming", None, told, f"{facts.wait}; if it stays: {facts.command('logs', first.hostname)}")
+    return Problem("forming", None, told, f"{facts.wait}; if it stays: `{facts.command('logs', first.hostname)}`")
 
 
 def _managers(facts: Facts) -> list[Instance]:

@@ -13,19 +13,25 @@ from bootstrap.providers.local.readable import readable
 
 def fault(record: HostRecord, file: str) -> Fault | None:
     """All that applies as one; `file` is the inventory, as it stands in commands."""
+    return _as_one(each(record, file))
+
+
+def each(record: HostRecord, file: str) -> list[Fault]:
+    """All that applies, one by one. A partition is lifted for all at once: it is one thing, however many groups it has."""
     folder = paths.host_dir(record.cluster, record.hostname)
-    heal = f"bootstrap local heal {file} {record.hostname}"
+    parted = any(record.hostname in names for names in readable(partition.current, record.cluster) or [])
+    heal = f"bootstrap local heal {file}" if parted else f"bootstrap local heal {file} {record.hostname}"
     found = []
     if group(record).frozen():
         resume = f"bootstrap local resume {file} {record.hostname}"
         found.append(Fault("paused", "its machine is paused", resume, silent=True, alone=True))
     if (folder / "cut").exists():
         found.append(Fault("cut off", "its machine is cut off the network", heal, alone=True))
-    if any(record.hostname in names for names in readable(partition.current, record.cluster) or []):
+    if parted:
         found.append(Fault("parted", "the network is parted: it does not reach all others", heal))
     if (folder / disk.FULL).exists():
         found.append(Fault("disk full", "its disk was filled", heal, full=True))
-    return _as_one(found)
+    return found
 
 
 def _as_one(found: Sequence[Fault]) -> Fault | None:

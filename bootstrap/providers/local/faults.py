@@ -12,7 +12,9 @@ from bootstrap.errors import BootstrapError
 from bootstrap.lab import disk, host, partition, paths, power, preflight, records
 from bootstrap.lab.records import HostRecord
 from bootstrap.lab.state import group
+from bootstrap.providers.local.fault import each
 from bootstrap.providers.local.host import switch_on
+from bootstrap.providers.local.readable import readable
 
 
 @dataclass(frozen=True)
@@ -32,15 +34,21 @@ class Faults:
         preflight.check_root()
         partition.split(self.cluster, groups)
 
-    def heal(self) -> None:
-        """The network is whole, no cable is out, no disk is full; BootstrapError where there is no such cluster."""
+    def heal(self) -> str:
+        """The network is whole, no cable is out, no disk is full; BootstrapError where there is no such cluster.
+
+        Says what of that was needed.
+        """
         preflight.check_root()
         if not paths.cluster_dir(self.cluster).exists():
             fix = "run `bootstrap up` first"
             raise BootstrapError("there is no such cluster yet", where=self.cluster, fix=fix, code="no_cluster")
+        whole = readable(partition.current, self.cluster) == []  # a record that cannot be read goes as well
         partition.clear(self.cluster)
-        for record in records.load_hosts(paths.cluster_dir(self.cluster)):
-            power.heal(record)
+        lifted = [] if whole else ["no partition"]
+        hosts = records.load_hosts(paths.cluster_dir(self.cluster))
+        lifted += [f"{record.hostname}: {what}" for record in hosts if (what := _healed(record))]
+        return f"healed: {'; '.join(lifted)}" if lifted else "nothing to heal"
 
     def start(self, record: HostRecord) -> str:
         """Switch it on with the disk that it has."""
@@ -78,19 +86,33 @@ def _resume(_faults: Faults, record: HostRecord) -> str:
     return "goes on"
 
 
+def _heal(_faults: Faults, record: HostRecord) -> str:
+    lifted = _healed(record)
+    return f"is healed: {lifted}" if lifted else "has nothing to heal"
+
+
+def _healed(record: HostRecord) -> str:
+    """Lift what `heal` lifts, and say what that was; "" where there was nothing."""
+    before = [one.word for one in each(record, "")]
+    power.heal(record)
+    return ", ".join(LIFTED[word] for word in before if word in LIFTED)
+
+
 def _pause(record: HostRecord) -> None:
     if not host.running(record):
         raise BootstrapError("the host is off", where=record.hostname, fix="start it", code="host_off")
     power.pause(record)
 
 
+# By the word of the fault that is gone.
+LIFTED = {"cut off": "cable in", "parted": "nobody parted from it", "disk full": "room on its disk"}
 VERBS: Mapping[str, Callable[[Faults, HostRecord], str]] = {
     "reboot": _done(power.reboot, "reboots"),
     "start": Faults.start,
     "pause": _done(_pause, "is paused"),
     "resume": _resume,
     "cut": _done(power.cut, "has no network"),
-    "heal": _done(power.heal, "is healed: cable in, nobody parted from it, room on its disk"),
+    "heal": _heal,
     "kill": _done(power.kill, "is off"),
     "wipe": Faults.wipe,
     "fill": _done(disk.fill, "has no room on its disk"),

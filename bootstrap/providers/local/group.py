@@ -8,8 +8,8 @@ from typing import ClassVar, Self
 
 from bootstrap.lab import paths, records
 from bootstrap.lab.records import GroupRecord, HostRecord
-from bootstrap.model.resource import Resource
-from bootstrap.userdata import template_hash
+from bootstrap.model.resource import FieldChange, Resource
+from bootstrap.userdata import agent_settings, template_hash
 
 
 @dataclass(frozen=True)
@@ -22,6 +22,7 @@ class Group(Resource):
     """
 
     kind: ClassVar[str] = "group"
+    digests: ClassVar[frozenset[str]] = frozenset({"settings"})
 
     cluster: str
     pool: str
@@ -51,6 +52,14 @@ class Group(Resource):
     def delete(self) -> None:
         """Remove its record."""
         records.delete_group(paths.cluster_dir(self.cluster), self.name)
+
+    def details(self, old: Self) -> tuple[FieldChange, ...]:
+        """What the agents are told otherwise, as both scripts have it; of the rest the digest says that it changed."""
+        was, new = agent_settings(old.user_data), agent_settings(self.user_data)
+        if self.settings == old.settings or not (was and new):
+            return ()
+        keys = (key for key in sorted({*was, *new}) if was.get(key) != new.get(key))
+        return tuple(FieldChange(f"settings.{key}", was.get(key), new.get(key)) for key in keys)
 
 
 def as_resource(cluster: str, record: GroupRecord) -> Group:

@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import fcntl
-import getpass
 import json
 import os
-import secrets
-import socket
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -17,7 +14,7 @@ from typing import IO
 
 from bootstrap.checkpoint import reach
 from bootstrap.errors import BootstrapError, LockedError
-from bootstrap.lab import paths, records
+from bootstrap.lab import paths
 from bootstrap.providers.base import LockInfo
 
 POLL = 0.2  # seconds between two tries while waiting for another run
@@ -54,8 +51,7 @@ def locked(
         if clock() >= deadline:
             raise _held(cluster, sleep)
         sleep(POLL)
-    who = os.environ.get("SUDO_USER") or getpass.getuser()
-    info = LockInfo(f"{who}@{socket.gethostname()}", what, records.now(), secrets.token_hex(4))
+    info = LockInfo.mine(what)
     with file:
         reach("lock.taken")
         _write(file, info)
@@ -158,7 +154,7 @@ def _release(cluster: str, path: Path) -> None:
 
 def _held(cluster: str, sleep: Callable[[float], None]) -> LockedError:
     found = holder(cluster)
-    for _ in range(5):  # a run that has just taken the lock is about to write who it is
+    for _ in range(40):  # two seconds: a run that has just taken the lock is about to write who it is
         if found is None:
             sleep(POLL / 4)
             found = holder(cluster)

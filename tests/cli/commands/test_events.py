@@ -64,6 +64,22 @@ def test_follow_tells_what_is_new(invoke: Invoke, running: World, file: Path) ->
     ]
 
 
+def test_follow_tells_that_a_run_was_killed(invoke: Invoke, running: World, file: Path) -> None:
+    """Its beginning was told before; that it has no end is news, once."""
+    running.trail = [event(1, outcome="began")]
+    left = iter(("killed", "killed"))
+
+    def sleep(_: float) -> None:
+        outcome = next(left, None)
+        if outcome is None:
+            raise KeyboardInterrupt
+        running.trail = [event(1, outcome=outcome)]
+
+    result = invoke("events", file, "--follow", sleep=sleep)
+
+    assert [line.split("  ", 1)[1] for line in result.stdout.splitlines()[2:]] == ["me@here  up: killed"]
+
+
 @pytest.mark.parametrize("argv", [("--follow", "-o", "json"), ("--since", "soon")])
 def test_wrong_use(invoke: Invoke, running: World, file: Path, argv: tuple[str, ...]) -> None:
     """A stream is no document, and a duration has a form: exit 2."""

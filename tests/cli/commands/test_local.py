@@ -9,6 +9,7 @@ import pytest
 
 from bootstrap.cli.commands import local
 from bootstrap.errors import BootstrapError
+from bootstrap.providers.base import Fault
 from tests.cli.conftest import Invoke, document
 from tests.cli.fake_session import World
 
@@ -35,9 +36,10 @@ class FakeFaults:
     def part(self, groups: Sequence[Sequence[str]]) -> None:
         self.groups = [list(group) for group in groups]
 
-    def heal(self) -> None:
+    def heal(self) -> str:
         self.groups = []
         self.healed += 1
+        return "healed: no partition"
 
 
 @pytest.fixture
@@ -142,6 +144,22 @@ def test_heal_without_a_node_heals_all(
 
     assert faults.healed == 2
     assert faults.struck == []
+
+
+def test_heal_names_what_it_does_not_lift(invoke: Invoke, running: World, file: Path, faults: FakeFaults) -> None:
+    """A host that is paused or off stays so: each has a line of its own with the command that ends that."""
+    resume = f"bootstrap local resume {file} prod-web-1"
+    running.hurt = {"prod-web-1": Fault("paused", "its machine is paused", resume)}
+    running.states = {"prod-dmz-1": "stopped"}
+    off = f"prod-dmz-1 stays off: `bootstrap local start {file} prod-dmz-1`"
+    paused = f"prod-web-1 stays paused: `{resume}`"
+
+    assert invoke("local", "heal", file).stdout == f"healed: no partition\n{off}\n{paused}\n"
+    assert invoke("local", "heal", file, "prod-web-1").stdout == f"prod-web-1 had heal\n{paused}\n"
+    assert invoke("local", "heal", file, "prod-dmz-2").stdout == "prod-dmz-2 had heal\n"
+    assert document(invoke("local", "heal", file, "prod-web-1", "-o", "json")) == {
+        "fault": "heal", "node": "prod-web-1", "message": f"had heal; {paused}",
+    }  # fmt: skip
 
 
 def test_a_partition_has_groups(invoke: Invoke, running: World, file: Path, faults: FakeFaults) -> None:

@@ -124,7 +124,6 @@ def test_the_upkeep_is_paused_and_goes_on(pair: tuple[Session, World], say: Say)
         ["undrain", "prod.yml", "prod-web-1"],
         ["remove", "prod.yml", "prod-web-1", "--yes"],
         ["replace", "prod.yml", "prod-web-1", "--yes"],
-        ["reconcile", "prod.yml", "off"],
     ],
     ids=lambda argv: str(argv[0]),
 )
@@ -136,6 +135,17 @@ def test_another_run_keeps_them_out(pair: tuple[Session, World], say: Say, argv:
 
     assert result.exit_code == 4
     assert "ann@there" in result.stderr
+
+
+def test_the_brake_needs_no_lock(pair: tuple[Session, World], say: Say) -> None:
+    """`reconcile` works beside an `up` that waits, perhaps for just that; the trail has it with the person's name."""
+    pair[1].lock = up = LockInfo("ann@there", "up", "2026-01-01T00:00:00Z", "abcd1234")
+
+    assert say("reconcile", "prod.yml", "off").exit_code == 0
+    assert (pair[1].control or {})["reconcile"] is False
+    assert pair[1].lock is up
+    assert [(one["what"], one["outcome"]) for one in pair[1].trail] == [("reconcile off", "done")]
+    assert pair[1].trail[0]["who"] == LockInfo.mine("").who
 
 
 def test_force_unlock(pair: tuple[Session, World], say: Say) -> None:
@@ -218,3 +228,21 @@ def test_no_size_is_stored_without_a_quorum(tmp_path: Path, words: tuple[str, ..
 
     assert (result.exit_code, document(result)["error"]["code"]) == (1, "no_quorum")
     assert (one.sizes(), world.machines, file.read_text()) == (sizes, machines, COUNTED)
+
+
+def test_a_manager_is_not_taken_for_gone_in_an_election(
+    pair: tuple[Session, World], say: Say, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody tells of any node then: one that works is replaced as one that works, with another beside it first."""
+    told, looks = Session.status, list[dict[str, Any]]()
+
+    def silent_at_first(self: Session) -> dict[str, Any]:
+        looks.append(document := told(self))
+        return {**document, "nodes": []} if len(looks) == 1 else document
+
+    monkeypatch.setattr(Session, "status", silent_at_first)
+    name = next(name for name, one in pair[1].machines.items() if one.role == "manager")
+    result = say("replace", "prod.yml", name, "--yes")
+
+    assert result.exit_code == 0, result.stderr
+    assert "one manager more" in result.stderr

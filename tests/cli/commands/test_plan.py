@@ -11,7 +11,7 @@ def test_plan_as_json(invoke: Invoke, world: World, file: Path) -> None:
     """The document has the shape that scripts rely on, and nothing was changed or locked."""
     found = document(invoke("plan", file, "-o", "json"))
 
-    assert set(found) == {"cluster", "changes", "outdated", "unknown"}
+    assert set(found) == {"cluster", "changes", "outdated", "unknown", "notes"}
     assert found["unknown"] == ["network", "swarm"]
     first = found["changes"][0]
     assert set(first) == {"action", "kind", "name", "fields", "disruption"}
@@ -27,7 +27,7 @@ def test_an_empty_plan(invoke: Invoke, running: World, file: Path) -> None:
     result = invoke("plan", file, "-o", "json", "--detailed-exitcode")
 
     assert result.exit_code == 0
-    assert document(result) == {"cluster": "prod", "changes": [], "outdated": [], "unknown": []}
+    assert document(result) == {"cluster": "prod", "changes": [], "outdated": [], "unknown": [], "notes": []}
     assert invoke("plan", file).stdout == "prod: no changes\n"
 
 
@@ -58,7 +58,7 @@ def test_updates_show_old_and_new(invoke: Invoke, running: World, file: Path) ->
     running.things["host/prod-old-1"] = Thing("prod-old-1", world=running)
     text = invoke("plan", file).stdout
 
-    assert "  ~ host prod-web-1\n        labels.tier: db -> none\n" in text
+    assert "  ~ host prod-web-1\n        labels.tier: db -> (unset)\n" in text
     assert "-/+ host prod-dmz-1\n        image: debian-12 -> debian-13  (replaces it)\n" in text
     assert "  ~ host prod-dmz-2  (restarts engines)\n        engine: 20.10.24 -> 26.1.5\n" in text
     assert "  - host prod-old-1\n" in text

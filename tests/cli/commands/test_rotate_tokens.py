@@ -48,6 +48,19 @@ def test_the_agent_is_asked_for_roles_and_age(invoke: Invoke, world: World, file
     assert not [line for line in world.log if line.startswith("lock")]
 
 
+def test_who_asked_stands_in_the_trail(invoke: Invoke, world: World, file: Path) -> None:
+    """Under the person's name, beside what the agent writes; where nothing was old enough, nothing was done."""
+    invoke("rotate-tokens", file)
+    invoke("rotate-tokens", file, "--role", "worker")
+    says(world, rotated=[], published_version=3)
+    invoke("rotate-tokens", file, "--if-older-than", "2d")
+
+    assert world.trail == [
+        {"who": "me@here", "what": "rotate-tokens", "outcome": "done"},
+        {"who": "me@here", "what": "rotate-tokens --role worker", "outcome": "done"},
+    ]
+
+
 @pytest.mark.parametrize(
     ("rotated", "text"),
     [

@@ -25,6 +25,27 @@ def test_a_pool_with_bounds(invoke: Invoke, running: World, file: Path) -> None:
     assert file.read_text() == INVENTORY
 
 
+def test_trouble_elsewhere_is_told_and_holds_nothing_up(invoke: Invoke, running: World, file: Path) -> None:
+    """Exit 0 and a warning: `healthy` in the document is the whole cluster's, the exit code the scale's."""
+    running.sick = "prod-dmz-1 is paused"
+
+    result = invoke("scale", file, "web=4", "-o", "json")
+
+    assert result.exit_code == 0, result.stderr
+    assert document(result)["healthy"] is False
+    assert "pool web is scaled; what else is not well: the cluster: prod-dmz-1 is paused" in result.stderr
+    assert "wait healthy 15" in running.log
+
+
+def test_the_same_with_write(invoke: Invoke, running: World, file: Path) -> None:
+    """A count in the file is waited for likewise: `up` alone asks for the health of all."""
+    running.sick = "prod-web-1 is paused"
+
+    assert invoke("scale", file, "dmz=4", "--write", "--yes").exit_code == 0
+    assert "host/prod-dmz-4" in running.things
+    assert invoke("up", file, "--yes").exit_code == 1
+
+
 def test_nothing_else_is_changed(invoke: Invoke, running: World, file: Path) -> None:
     """What `up` would do besides is left to `up`: a network that is missing stays missing."""
     invoke("scale", file, "web=3")

@@ -4,8 +4,10 @@ from pathlib import Path
 
 import pytest
 
+from bootstrap.cli.show import status
 from bootstrap.cli.show.tables import WIDEST
 from bootstrap.errors import BootstrapError
+from bootstrap.providers.base import Fault
 from tests.cli.conftest import Invoke, document
 from tests.cli.fake_session import World
 from tests.fakes.clock import FakeClock
@@ -64,6 +66,41 @@ def test_problems_stand_with_their_fix(invoke: Invoke, running: World, file: Pat
     assert "its engine is down\n      bootstrap up" in result.stdout
     found = document(invoke("status", file, "--check", "-o", "json"))
     assert set(found) == KEYS
+
+
+def test_a_machine_that_is_off_is_not_shown_as_ready(invoke: Invoke, running: World, file: Path) -> None:
+    """While the swarm still says `ready` and `reachable` of it; that it leads is told, and all others are as before."""
+    running.states = {"prod-managers-2": "stopped"}
+    running.hurt = {"prod-managers-1": Fault("paused", "its machine is paused", "bootstrap local resume")}
+    table = invoke("status", file).stdout.split("\n\n")[0].splitlines()
+    rows = {row.split()[0]: row for row in table}
+
+    assert [word in rows["prod-managers-2"].split() for word in ("off", "ready", "reachable")] == [True, False, False]
+    assert [word in rows["prod-managers-1"].split() for word in ("paused", "ready", "leader")] == [True, False, True]
+    assert [row for row in table[1:] if "ready" in row.split()] == [
+        row for name, row in rows.items() if name not in {"NODE", "prod-managers-1", "prod-managers-2"}
+    ]
+
+
+def test_a_state_that_the_swarm_noticed_stands_with_its_cause() -> None:
+    """`down (off)`: neither word is lost."""
+    node = {"state": "down", "leader": False, "reachability": "unreachable", "machine": "off"}
+
+    assert status._seen(node) == ("down (off)", "unreachable")
+    assert status._seen({**node, "machine": "running"}) == ("down", "unreachable")
+
+
+def test_what_is_said_alike_of_several_nodes_stands_once() -> None:
+    """After a partition: the names together, and the one command that mends it."""
+    parted = {"code": "machine_fault", "message": "the network is parted", "fix": "bootstrap local heal prod.yml"}
+    other = {**parted, "node": None, "message": "the quorum is lost"}
+
+    assert list(status._told([other, {**parted, "node": "a"}, {**parted, "node": "b"}], "!")) == [
+        "  ! the quorum is lost",
+        "      bootstrap local heal prod.yml",
+        "  ! a, b: the network is parted",
+        "      bootstrap local heal prod.yml",
+    ]
 
 
 @pytest.mark.parametrize("columns", [80, 100, 120, 300])

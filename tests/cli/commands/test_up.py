@@ -27,6 +27,26 @@ def test_up_makes_a_cluster(invoke: Invoke, world: World, file: Path) -> None:
     assert steps[-4:] == ["wait formed 900", "create network/edge", "wait healthy 600", "unlock"]
 
 
+def test_an_election_after_the_first_answer_leaves_nothing_undone(invoke: Invoke, world: World, file: Path) -> None:
+    """The managers that join may elect at that moment: who answers next is waited for, and the network is made."""
+    world.networks = ("edge",)
+    waits: list[bool] = []
+
+    def elect() -> None:
+        waits.append(world.formed)
+        if len(waits) == 2:  # now one leads for good
+            world.on.clear()
+
+    def lose() -> None:
+        if len(waits) == 1:
+            world.formed = False
+
+    world.on = {"wait formed 900": elect, "look": lose}
+    assert invoke("up", file, "--yes").exit_code == 0
+    assert "network/edge" in world.things
+    assert len(waits) == 2
+
+
 def test_data_and_the_rest_go_apart(invoke: Invoke, world: World, file: Path) -> None:
     """Stdout has the status table only; plan and progress stand on stderr."""
     result = invoke("up", file, "--yes")

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
+from typing import ClassVar
 
 import click
 
@@ -70,7 +72,7 @@ def test_every_value_is_json() -> None:
 
 def test_values_are_short() -> None:
     """One line of few characters; both ends are kept."""
-    assert short(None) == "none"
+    assert short(None) == "(unset)"
     assert short("") == '""'
     assert short("a\nb\n") == "<2 lines>"
     assert short(["a"]) == '["a"]'
@@ -86,4 +88,41 @@ def test_nested_mappings_are_told_by_their_leaves() -> None:
     fields = (FieldChange("pools", old, new), FieldChange("timers", None, {}))
     lines = [line.strip() for line in drawn(Plan("prod", (Change(Action.UPDATE, host, host, fields),))).splitlines()]
 
-    assert lines[1:4] == ["pools.old.size: 1 -> none", "pools.web.labels.tier: web -> front", "timers: none -> {}"]
+    assert lines[1:4] == [
+        "pools.old.size: 1 -> (unset)", "pools.web.labels.tier: web -> front", "timers: (unset) -> {}",
+    ]  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Digested(Thing):
+    """A thing of whose settings only a digest is kept."""
+
+    digests: ClassVar[frozenset[str]] = frozenset({"settings"})
+
+
+def test_of_a_digest_is_told_that_it_changed() -> None:
+    """Two digests say nothing to people; what is known beside them has its keys and values. JSON has the digests."""
+    host = Digested("prod-pool-web", world=WORLD)
+    known = FieldChange("settings.daemon", {"debug": True}, {"debug": True, "log-driver": "local"})
+    fields = (FieldChange("settings", "9f86d081884c7d65", "60303ae22b998861"), known)
+    made = Change(Action.CREATE, host, None, (FieldChange("settings", None, "60303ae22b998861"),))
+    update = Plan("prod", (Change(Action.UPDATE, host, host, fields),))
+
+    told = "        settings: changed\n        settings.daemon.log-driver: (unset) -> local\n"
+    assert drawn(update) == f"  ~ host prod-pool-web\n{told}\nprod: 1 to update"
+    assert drawn(Plan("prod", (made,)), every=True) == "  + host prod-pool-web\n\nprod: 1 to create"
+    assert plans.document(update)["changes"][0]["fields"][0]["new"] == "60303ae22b998861"
+
+
+def test_notes_stand_below() -> None:
+    """As in `status`: the node where there is one, the sentence, and the mend."""
+    off = {"code": "reconcile_off", "node": None, "message": "it is paused", "fix": "bootstrap reconcile FILE on"}
+    other = {"code": "replacing", "node": "m1", "message": "it is being replaced", "fix": "bootstrap up FILE"}
+    plan = Plan("prod", notes=(off, other))
+
+    assert drawn(plan).splitlines() == [
+        "prod: no changes",
+        "  i it is paused", "      bootstrap reconcile FILE on",
+        "  i m1: it is being replaced", "      bootstrap up FILE",
+    ]  # fmt: skip
+    assert plans.document(plan)["notes"] == [off, other]
