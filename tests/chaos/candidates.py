@@ -15,7 +15,7 @@ from typing import Any
 
 from bootstrap.agent import control as rules
 from bootstrap.agent.context import replace_file
-from bootstrap.agent.engine_api import Engine, EngineError
+from bootstrap.agent.engine_api import EngineError
 from bootstrap.agent.store.directory import DirectoryStore
 from bootstrap.lab import paths, state
 from bootstrap.lab.records import HostRecord
@@ -29,6 +29,7 @@ HOLD = "#!/bin/sh\nmkdir -p /run/bootstrap\numask 077\necho 'join.claim=hold' >/
 TAKEOVER = 8  # seconds, instead of the 30 of `local`
 MEETING = 600.0  # seconds for all of them to come to the step, an image made first: no promise, only an end
 BOUND = 300.0  # seconds for all of them to be members: likewise
+LEAVES = 6  # times that an engine is asked to leave its swarm
 SPEC = 60.0  # seconds until somebody leads and tells
 EXPIRY, POOL = 100 * 3600 * 1_000_000_000, ["10.221.0.0/16"]  # what the inventory asks for
 
@@ -101,7 +102,7 @@ class Candidates:
         """
         self.up.wait(MEETING)
         self.each(lambda one: self.chaos.run(one.hostname, "systemctl", "stop", *UNITS))
-        self.each(_forget)
+        self.each(self._forget)
         old, generation = self._store.read()
         fresh = rules.new(
             old["uid"], old["name"], managers_target=len(self.hosts), pools=old["pools"],
@@ -111,6 +112,30 @@ class Candidates:
         self.since = time.time()
         self.wish("".join(f"{step}={mode}\n" for step in steps))
         self.each(lambda one: self.chaos.run(one.hostname, "systemctl", "start", "--no-block", *UNITS))
+
+    def _forget(self, record: HostRecord) -> None:
+        """It is in no swarm, and its agent remembers none."""
+        self._leave(record)
+        memory = Path(f"/proc/{state.init_pid(record)}/root/var/lib/bootstrap/agent/memory.json")
+        known = json.loads(memory.read_text()) if memory.exists() else {}
+        replace_file(str(memory), json.dumps({"instance": known.get("instance", record.instance)}))
+
+    def _leave(self, record: HostRecord) -> None:
+        """A busy engine gives up the end of its own node after some seconds ("context deadline exceeded"), and goes on
+        ending. One that hangs, as when all managers leave at once, is started anew: the agent's watchdog is off here.
+        """
+        for left in reversed(range(LEAVES)):
+            engine = engine_of(record, 30)
+            try:
+                if engine:
+                    engine.leave()
+            except EngineError:
+                if not left:
+                    raise
+                if left < LEAVES // 2:
+                    self.chaos.run(record.hostname, "systemctl", "restart", "docker")
+            else:
+                return
 
     def members(self) -> bool:
         """Whether every host is a manager of the published swarm, in every manager's list."""
@@ -182,27 +207,6 @@ def told(record: HostRecord) -> list[str]:
         return _reached(record).read_text().split()
     except OSError:
         return []
-
-
-def _forget(record: HostRecord) -> None:
-    engine = engine_of(record, 30)
-    if engine:
-        _leave(engine)
-    memory = Path(f"/proc/{state.init_pid(record)}/root/var/lib/bootstrap/agent/memory.json")
-    known = json.loads(memory.read_text()) if memory.exists() else {}
-    replace_file(str(memory), json.dumps({"instance": known.get("instance", record.instance)}))
-
-
-def _leave(engine: Engine) -> None:
-    """A busy engine gives up the end of its own node after some seconds ("context deadline exceeded"), and goes on ending."""
-    for left in reversed(range(5)):
-        try:
-            engine.leave()
-        except EngineError:
-            if not left:
-                raise
-        else:
-            return
 
 
 def _holders(found: list[Generation], hosts: list[HostRecord]) -> list[str]:
