@@ -15,6 +15,8 @@ from bootstrap.cli.show.progress import Progress
 from bootstrap.cli.show.tables import width
 from bootstrap.engine.member import wait_in_service
 from bootstrap.engine.progress import in_words
+from bootstrap.engine.ready import POLL
+from bootstrap.engine.remove import seen
 from bootstrap.errors import BootstrapError
 from bootstrap.model.naming import LABEL_POOL
 from bootstrap.model.resource import Action, Plan
@@ -41,14 +43,14 @@ class Part:
         ]
 
 
-def agree(run: Run, session: Session, *, allowed: Callable[[Plan], object] = lambda _: None) -> tuple[Plan, bool]:
+def agree(run: Run, session: Session, *, allowed: Callable[[Plan], Plan] = lambda plan: plan) -> tuple[Plan, bool]:
     """The plan, shown, and agreed to if it changes anything; and whether anybody had to agree.
 
-    `allowed` raises what speaks against it before anybody is asked.
+    `allowed` raises what speaks against it before anybody is asked, or gives a better one.
     """
     plan = session.plan_up()
     reach("up.planned")
-    allowed(plan)
+    plan = allowed(plan)
     show(run, plan)
     if plan:
         run.confirm("apply this plan?")
@@ -82,9 +84,7 @@ def _inside(run: Run, session: Session, progress: Progress, *, asked: bool) -> N
 
     So it is asked about as well, and so is everything where nobody was asked before.
     """
-    while (plan := session.plan_up()).unknown:  # as the managers that joined elect: a blind plan would leave all undone
-        with progress:
-            progress.follow(session.wait_formed(_boot_timeout(session)))
+    plan = _seeing(session, progress)
     reach("up.planned_inside")
     if not plan:
         return
@@ -94,6 +94,19 @@ def _inside(run: Run, session: Session, progress: Progress, *, asked: bool) -> N
     with progress:
         progress.follow(session.apply(plan, parallel=run.parallel), finish=True)
     reach("up.applied_inside")
+
+
+def _seeing(session: Session, progress: Progress) -> Plan:
+    """A plan that a manager answered for: those that joined may elect just now, and a blind one would leave all undone."""
+    patience = session.patience(_boot_timeout(session))
+    begun = patience.begin()
+    while (plan := session.plan_up()).unknown:
+        if patience.over(begun):
+            seen(plan, session.cluster.name)
+        with progress:
+            progress.follow(session.wait_formed(patience.timeout - begun.waited))
+        patience.clock.sleep(POLL)
+    return plan
 
 
 def settle(run: Run, session: Session, progress: Progress, *, wait: bool, part: Part | None = None) -> None:
@@ -120,8 +133,14 @@ def _wait(run: Run, session: Session, progress: Progress, looks: list[dict[str, 
     if part is None:
         progress.follow(session.wait_healthy(limit, looks.append))
         return
-    names = part.late(session.instances(), looks[0]["nodes"])
-    progress.follow(wait_in_service(session.status, session.instances, names, session.patience(limit)))
+    patience = session.patience(limit)
+    begun = patience.begin()
+    while not looks[-1]["nodes"] and not patience.over(begun):  # in an election nobody knows who never served
+        patience.clock.sleep(POLL)
+        session.ask()
+        looks.append(session.status())
+    names = part.late(session.instances(), looks[-1]["nodes"])
+    progress.follow(wait_in_service(session.status, session.instances, names, patience, session.switch))
     try:
         progress.follow(session.wait_healthy(SETTLING, looks.append, mend=False))
     except BootstrapError as error:

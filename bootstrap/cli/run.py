@@ -28,6 +28,7 @@ from bootstrap.remote.runner import Runner
 if TYPE_CHECKING:
     from bootstrap.engine.member import Member
     from bootstrap.engine.ready import Patience
+    from bootstrap.engine.switch import Switch
     from bootstrap.engine.trail import Step
     from bootstrap.swarm.view import View
 
@@ -37,6 +38,8 @@ class Session(Protocol):
 
     @property
     def cluster(self) -> Cluster: ...  # noqa: D102
+    @property
+    def switch(self) -> Switch: ...  # noqa: D102
     def plan_up(self) -> Plan: ...  # noqa: D102
     def plan_down(self) -> Plan: ...  # noqa: D102
     def retire(self) -> None: ...  # noqa: D102

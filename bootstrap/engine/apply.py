@@ -117,13 +117,13 @@ class _Work:
                 yield ChangeSkipped(change, half + because)
 
     def judge(self) -> None:
-        """Raise what the run deserves: failures first, since they must not be hidden by an interruption."""
+        """Raise what the run deserves: failures first, since they must not be hidden by an interruption, their cause."""
+        again = "run the same command again: it goes on from here"
+        interruption = InterruptedRun("interrupted", fix=again, code="interrupted") if self.interrupted else None
         if self._errors:
-            raise FailedTogether(tuple(self._errors.values()))
-        if self.interrupted:
-            raise InterruptedRun(
-                "interrupted", fix="run the same command again: it goes on from here", code="interrupted"
-            )
+            raise FailedTogether(tuple(self._errors.values())) from interruption
+        if interruption is not None:
+            raise interruption
 
 
 def verb_of(action: Action, part: Part) -> str:

@@ -44,13 +44,16 @@ def refuse_going(cluster: Cluster, control: Mapping[str, Any] | None) -> None:
         )
 
 
-def in_health(document: Document, machines: Sequence[Instance], waited: float) -> Hindrance | None:
-    """What keeps a cluster from health until a person acts; None while anything is under way that ends by itself."""
+def in_health(document: Document, machines: Sequence[Instance], lost: float) -> Hindrance | None:
+    """What keeps a cluster from health until a person acts; None while anything is under way that ends by itself.
+
+    `lost` since the quorum was first seen to be (s).
+    """
     hurt = {one.hostname for one in machines if one.fault is not None}
     off = lift_of_upkeep(document)
     by_hand = [one for one in document["problems"] if one["code"] in BY_HAND and one["node"] in hurt]
     undone = [one for one in document["problems"] if off and one["code"] in UPKEEP and one not in by_hand]
-    if by_hand and lacks_managers(machines, document["quorum"]["needed"], waited):
+    if by_hand and lacks_managers(machines, document["quorum"]["needed"], lost):
         return _of(by_hand, [], "")
     rest = (one for one in document["problems"] if one not in by_hand and one not in undone)
     if not (by_hand or undone) or not all(_follows(one, document, machines, hurt) for one in rest):
@@ -58,15 +61,15 @@ def in_health(document: Document, machines: Sequence[Instance], waited: float) -
     return _of(by_hand, undone, off)
 
 
-def in_quorum(document: Document, machines: Sequence[Instance], waited: float) -> Hindrance | None:
-    """What keeps a quorum that was lost from coming back; None while there is one, or may be by itself."""
-    lost = any(one["code"] == "no_quorum" for one in document["problems"])
-    hurt = lacks_managers(machines, document["quorum"]["needed"], waited) if lost else []
+def in_quorum(document: Document, machines: Sequence[Instance], lost: float) -> Hindrance | None:
+    """What keeps a quorum from coming back that was lost so long ago (s); None while there is one, or may be by itself."""
+    gone = any(one["code"] == "no_quorum" for one in document["problems"])
+    hurt = lacks_managers(machines, document["quorum"]["needed"], lost) if gone else []
     return _of([_fault(one) for one in hurt], [], "") if hurt else None
 
 
 def in_forming(control: Mapping[str, Any] | None, machines: Sequence[Instance], waited: float) -> Hindrance | None:
-    """What keeps a quorum from coming about; None while there may be one yet. `waited` since none of them boots (s)."""
+    """What keeps a quorum from coming about; None while there may be one yet. `waited` as `Progress.settled` has it (s)."""
     needed = len((control or {}).get("managers") or ()) // 2 + 1
     hurt = lacks_managers(machines, needed, waited)
     return _of([_fault(one) for one in hurt], [], "") if hurt else None
@@ -75,7 +78,7 @@ def in_forming(control: Mapping[str, Any] | None, machines: Sequence[Instance], 
 def in_service(document: Document, late: Sequence[Instance], waited: float) -> Hindrance | None:
     """What keeps these machines from coming into service: None unless it holds every one of them.
 
-    While the cluster's upkeep is off, who joined stays drained. `waited` since none of them boots (s).
+    While the cluster's upkeep is off, who joined stays drained. `waited` as `Progress.settled` has it (s).
     """
     upkeep = lift_of_upkeep(document)
     by_hand = [_fault(one) for one in late if _held(one, waited)]

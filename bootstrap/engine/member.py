@@ -11,6 +11,7 @@ from bootstrap.engine import hindrance
 from bootstrap.engine.events import Event
 from bootstrap.engine.progress import step
 from bootstrap.engine.ready import POLL, Patience
+from bootstrap.engine.switch import Switch
 from bootstrap.errors import BootstrapError
 from bootstrap.model.naming import LABEL_POOL
 from bootstrap.providers.base import Instance
@@ -57,8 +58,12 @@ def wait_in_service(
     instances: Callable[[], Sequence[Instance]],
     names: Collection[str],
     patience: Patience,
+    switch: Switch,
 ) -> Iterator[Event]:
-    """Until the machines of these hostnames are nodes that answer; BootstrapError when the time is over, or in vain."""
+    """Until the machines of these hostnames are nodes that answer; BootstrapError when the time is over, or in vain.
+
+    Those that go off meanwhile are switched on, and no others.
+    """
     progress = patience.begin()
     while True:
         reach("wait.service")
@@ -72,12 +77,13 @@ def wait_in_service(
         if not late:
             return
         found = [machines[name] for name in late if name in machines]
-        settled = progress.settled(found)
-        hopeless = hindrance.in_quorum(document, every, progress.waited)
+        settled, lost = progress.settled(found), progress.lost(document["problems"])
+        hopeless = hindrance.in_quorum(document, every, lost)
         if len(found) == len(late):
             hopeless = hopeless or hindrance.in_service(document, found, settled)
         if hopeless:
             raise hopeless.error(patience.cluster, patience.again, "unhealthy")
+        yield from switch.look(list(machines.values()))
         yield from progress.why(_waiting(document, late), list(machines.values()))
         if patience.over(progress):
             raise BootstrapError(

@@ -30,6 +30,7 @@ class Progress:
         self._said: list[tuple[Any, Any]] = []
         self._said_at = self._start
         self._settled = self._start
+        self._lost: float | None = None
 
     @property
     def waited(self) -> float:
@@ -37,10 +38,18 @@ class Progress:
         return self._clock.now() - self._start
 
     def settled(self, machines: Sequence[Instance]) -> float:
-        """Seconds since one of these was last seen to boot, or since the wait began; asked at each poll."""
-        if any(_starts(one) for one in machines):
-            self._settled = self._clock.now()
-        return self._clock.now() - self._settled
+        """Seconds since one of these was last seen to boot, or none to be in a part of the network; asked at each poll."""
+        now = self._clock.now()
+        if any(_starts(one) for one in machines) or all(one.fault is None or one.fault.alone for one in machines):
+            self._settled = now
+        return now - self._settled
+
+    def lost(self, problems: Sequence[Problem]) -> float:
+        """Seconds since it was first seen, without a break, that no manager answers with a quorum; asked at each poll."""
+        now = self._clock.now()
+        gone = any(one["code"] == "no_quorum" for one in problems)
+        self._lost = (now if self._lost is None else self._lost) if gone else None
+        return 0.0 if self._lost is None else now - self._lost
 
     def why(self, problems: Sequence[Problem], machines: Sequence[Instance] = ()) -> Iterator[Note]:
         """For whom is waited and why, once the machines had time to boot; later again, where it stays the same."""

@@ -83,7 +83,7 @@ def wait_healthy(
         yield from progress.of(steps(machines, document["nodes"]))
         if document["healthy"]:
             return
-        if found := hindrance.in_health(document, machines, progress.waited):
+        if found := hindrance.in_health(document, machines, progress.lost(document["problems"])):
             raise found.error(document["cluster"], patience.again, "unhealthy")
         if switch is not None:
             yield from switch.look(machines)

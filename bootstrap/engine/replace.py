@@ -112,7 +112,8 @@ def _wanted_managers(session: Session, surge: Surge) -> list[str]:
 
 def _wait(session: Session, names: list[str]) -> Iterator[Event]:
     limit = float(max(one.timeouts.boot + one.timeouts.healthy for one in session.cluster.groups))
-    yield from wait_in_service(session.status, session.provider.instances, names, session.patience(limit))
+    patience, switch = session.patience(limit), session.switch
+    yield from wait_in_service(session.status, session.provider.instances, names, patience, switch)
 
 
 def end_surge(session: Session, *, parallel: int) -> Iterator[Event]:

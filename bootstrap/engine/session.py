@@ -101,7 +101,7 @@ class Session:
 
     def wait_formed(self, timeout: float) -> Iterator[Event]:
         """Wait until a manager answers with a quorum; machines tell how far they are."""
-        return wait_formed(self.provider, self.patience(timeout), self._switch)
+        return wait_formed(self.provider, self.patience(timeout), self.switch)
 
     def wait_healthy(
         self, timeout: float, seen: Callable[[dict[str, Any]], None] = lambda _: None, *, mend: bool = True
@@ -110,7 +110,7 @@ class Session:
 
         With `mend`, a machine that goes off meanwhile is switched on.
         """
-        switch = self._switch if mend else None
+        switch = self.switch if mend else None
         return wait_healthy(self.status, self.provider.instances, self.patience(timeout), switch, seen)
 
     def status(self) -> dict[str, Any]:
@@ -228,8 +228,9 @@ class Session:
         return noted(self.provider, what)
 
     @property
-    def _switch(self) -> Switch:
-        return Switch(self.clock, lambda names: self.apply(switched_on(self.provider, names)))
+    def switch(self) -> Switch:
+        """A hand on the power of its machines, for one wait."""
+        return Switch(self.clock, lambda names: switched_on(self.provider, names), self.apply)
 
     def _look(self) -> View | Silence:
         control = self.provider.control()

@@ -34,8 +34,15 @@ def new_instance() -> str:
 def create(record: HostRecord) -> HostRecord:
     """Write its record and make its empty disk; it is off. Called again, it finishes what is half made.
 
-    A new disk goes with what its group has for a new host; the record is returned as it was written.
+    A new disk goes with what its group has for a new host; the record is returned as it was written. What stands in
+    its folder by then counts, and not what the caller has read: a `wipe` may have held the switch meanwhile.
     """
+    with switch(record):
+        return _make(records.load_host(paths.cluster_dir(record.cluster), record.hostname) or record)
+
+
+def _make(record: HostRecord) -> HostRecord:
+    """The same, with a hand on the switch already."""
     cluster = paths.cluster_dir(record.cluster)
     fabric = records.load_fabric(cluster)
     if fabric is None:
@@ -101,7 +108,7 @@ def wipe(record: HostRecord) -> HostRecord:
         for name in DISK:
             records.remove(folder(record) / name)
         (folder(record) / IMAGE).unlink(missing_ok=True)  # a new disk stands on today's
-        return create(
+        return _make(
             replace(record, instance=new_instance(), disk=record.disk or disk.size(None), created=records.now())
         )
 

@@ -27,6 +27,7 @@ class Node(Resource):
     role: str
     id: str = field(compare=False, kw_only=True)
     pool: str = field(compare=False, kw_only=True)
+    host: str = field(default="", compare=False, kw_only=True)  # the machine it runs on, where that is known
     drain: int = field(compare=False, repr=False, kw_only=True)  # seconds
     margin: float = field(compare=False, repr=False, kw_only=True)  # seconds that the agent may need beyond the drain
     agent: Agent = field(compare=False, repr=False, kw_only=True)
@@ -46,6 +47,13 @@ class Node(Resource):
 
     def delete(self) -> None:
         """Drain, wait until empty, demote, wait for the role, remove; refused where a quorum could be lost."""
+        if self.host == self.agent.where:
+            raise BootstrapError(
+                "no other manager answers, and no node removes itself",
+                where=self.host,
+                fix="see `bootstrap status` for what is wrong with the others; then run the same command again",
+                code="guard",
+            )
         arguments = ("remove", self.id, "--timeout", str(self.drain))
         answer = self.agent.call(*arguments, timeout=self.drain + self.margin)
         if answer.get("emptied") is False:
@@ -80,8 +88,7 @@ def leaving_nodes(
 
     A node goes after its group has the smaller size, so that the machine knows that it must not join again, and
     before its machine. A machine that left and joined again has several node objects; all of them go.
-    Where those that stay did not answer in time, the manager that did may be one that goes. No node removes itself:
-    that one goes last, when the guard has found the others well, and the view's deputy removes it.
+    Where no manager that stays answers, the one that did is one that goes: the last in the chain, which is refused.
     """
     by_id = {one.instance.id: one for one in hosts.values() if one.instance}
     going = [(node, by_id[node["instance"]]) for node in view.nodes if node["instance"] in by_id]
@@ -100,9 +107,10 @@ def leaving_nodes(
             node["role"],
             id=node["id"],
             pool=pool,
+            host=machine.host.name,
             drain=(cluster.pool(pool) or cluster.managers).timeouts.drain,
             margin=_margin(view),
-            agent=(view.deputy or view.agent) if machine.host.name == own else view.agent,
+            agent=view.agent,
             say=say,
             depends=(machine.host.key, *machine.host.after, *behind, *chain),
         )

@@ -28,14 +28,10 @@ TIMES = Times()
 
 @dataclass(frozen=True)
 class View:
-    """One manager's answer: its status document (`swarm` is not null) and the agent that gave it.
-
-    `deputy` is the next manager by rank, for what the one that answered cannot do to itself.
-    """
+    """One manager's answer: its status document (`swarm` is not null) and the agent that gave it."""
 
     document: Mapping[str, Any]
     agent: Agent = field(compare=False)
-    deputy: Agent | None = field(default=None, compare=False)
 
     @property
     def nodes(self) -> list[dict[str, Any]]:
@@ -94,7 +90,9 @@ def observe(
     *,
     leaving: Collection[str] = (),
 ) -> View | Silence:
-    """Ask the running managers until one has a quorum; those on hosts in `leaving` late, those with a fault last.
+    """Ask the running managers until one has a quorum; those with a fault late, those on hosts in `leaving` last.
+
+    Where no manager that stays answers, one that goes is good enough to tell, and to have changes refused by its guard.
 
     `control` and `instances` are the provider's, as read just now. An answer about another swarm than the published
     one is no answer: it may be an orphan, or a cut-off half.
@@ -104,14 +102,13 @@ def observe(
     able = managers(every, leaving)
     told = {one.hostname: one.fault.what for one in able if one.fault is not None and _in_vain(one, needed)}
     asked = [one for one in able if one.hostname not in told]
-    well, ill = ([Agent(provider.runner(one), one.hostname) for one in lot] for lot in _by_health(asked))
+    well, ill, going = ([Agent(provider.runner(one), one.hostname) for one in lot] for lot in _by_use(asked, leaving))
     # Where one is off or has a fault there may be an election. All are slow then: no first one has a time of its own.
     first = 0 if any(one.fault is not None or one.state == "stopped" for one in every) else 1
-    lots = (well[:first], well[first:], ill)
+    lots = (well[:first], well[first:], ill, going)
     answer = first_answer(lots, swarm_id=(control or {}).get("swarm_id"), needed=needed, times=TIMES)
     if isinstance(answer, View):
-        others = (agent for agent in (*well, *ill) if agent.where != answer.agent.where)
-        return replace(answer, deputy=next(others, None))
+        return answer
     electing = answer.electing and len(asked) - len(answer.down) >= needed
     return replace(answer, reasons={**told, **answer.reasons}, electing=electing)
 
@@ -121,10 +118,19 @@ def _in_vain(one: Instance, needed: int) -> bool:
     return one.fault is not None and (one.fault.silent or (one.fault.alone and needed > 1))
 
 
-def _by_health(instances: Iterable[Instance]) -> tuple[list[Instance], list[Instance]]:
-    """Those without a fault, and those with one."""
+def _by_use(instances: Iterable[Instance], leaving: Collection[str]) -> tuple[list[Instance], ...]:
+    """Those that stay and have no fault, those that stay and have one, and those that go."""
     every = list(instances)
-    return [one for one in every if one.fault is None], [one for one in every if one.fault is not None]
+    stay = [one for one in every if not _goes(one, leaving)]
+    return (
+        [one for one in stay if one.fault is None],
+        [one for one in stay if one.fault is not None],
+        [one for one in every if _goes(one, leaving)],
+    )
+
+
+def _goes(one: Instance, leaving: Collection[str]) -> bool:
+    return one.hostname in leaving or one.state == "terminating"
 
 
 def managers(instances: Iterable[Instance], leaving: Collection[str] = ()) -> list[Instance]:
@@ -132,7 +138,7 @@ def managers(instances: Iterable[Instance], leaving: Collection[str] = ()) -> li
     able = (one for one in instances if one.role is Role.MANAGER and one.state in {"running", "terminating"})
 
     def rank(one: Instance) -> tuple[bool, bool, str]:
-        return one.fault is not None, one.hostname in leaving or one.state == "terminating", one.hostname
+        return one.fault is not None, _goes(one, leaving), one.hostname
 
     return sorted(able, key=rank)
 

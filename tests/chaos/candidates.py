@@ -29,7 +29,8 @@ HOLD = "#!/bin/sh\nmkdir -p /run/bootstrap\numask 077\necho 'join.claim=hold' >/
 TAKEOVER = 8  # seconds, instead of the 30 of `local`
 MEETING = 600.0  # seconds for all of them to come to the step, an image made first: no promise, only an end
 BOUND = 300.0  # seconds for all of them to be members: likewise
-LEAVES = 6  # times that an engine is asked to leave its swarm
+LEAVE = 15.0  # seconds for an engine to leave its swarm
+UNSWARM = "systemctl kill -s KILL docker; systemctl stop docker; rm -rf /var/lib/docker/swarm; systemctl start docker"
 SPEC = 60.0  # seconds until somebody leads and tells
 EXPIRY, POOL = 100 * 3600 * 1_000_000_000, ["10.221.0.0/16"]  # what the inventory asks for
 
@@ -121,21 +122,13 @@ class Candidates:
         replace_file(str(memory), json.dumps({"instance": known.get("instance", record.instance)}))
 
     def _leave(self, record: HostRecord) -> None:
-        """A busy engine gives up the end of its own node after some seconds ("context deadline exceeded"), and goes on
-        ending. One that hangs, as when all managers leave at once, is started anew: the agent's watchdog is off here.
-        """
-        for left in reversed(range(LEAVES)):
-            engine = engine_of(record, 30)
-            try:
-                if engine:
-                    engine.leave()
-            except EngineError:
-                if not left:
-                    raise
-                if left < LEAVES // 2:
-                    self.chaos.run(record.hostname, "systemctl", "restart", "docker")
-            else:
-                return
+        """An engine may hang for good when all managers leave at once: then it is killed, and what it knew removed."""
+        engine = engine_of(record, LEAVE)
+        try:
+            if engine:
+                engine.leave()
+        except EngineError:
+            self.chaos.run(record.hostname, "sh", "-c", UNSWARM)
 
     def members(self) -> bool:
         """Whether every host is a manager of the published swarm, in every manager's list."""
@@ -168,7 +161,9 @@ class Candidates:
     def _of_one_swarm(self) -> Iterator[str]:
         """The end: one CA, one swarm id, the published one, and the spec that was asked for."""
         roots = {root_of(one) for one in self.hosts}
-        ids = {engine.swarm_id for engine in map(ask, self.hosts) if engine} or {self.control["swarm_id"]}
+        ids: set[str] = set()
+        with suppress(AssertionError):
+            ids = self.chaos.until("an engine answers", self._swarm_ids, SPEC)
         if len(roots) != 1 or ids != {self.control["swarm_id"]}:
             yield f"swarms {ids} with roots {roots}, published is {self.control['swarm_id']}"
         spec = None
@@ -176,6 +171,9 @@ class Candidates:
             spec = self.chaos.until("the spec is told", self._spec, SPEC)
         if spec != (EXPIRY, POOL):
             yield f"the spec is {spec}"
+
+    def _swarm_ids(self) -> set[str]:
+        return {engine.swarm_id for engine in map(ask, self.hosts) if engine}
 
     def _spec(self) -> Any:
         """What the swarm was made with; None while nobody leads."""

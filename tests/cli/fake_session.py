@@ -14,6 +14,7 @@ from bootstrap.engine.apply import apply
 from bootstrap.engine.diff import diff
 from bootstrap.engine.events import Event, NodeProgress
 from bootstrap.engine.ready import Patience
+from bootstrap.engine.switch import Switch
 from bootstrap.engine.trail import Step
 from bootstrap.errors import BootstrapError, LockedError
 from bootstrap.inventory import InvalidInventory, Problem
@@ -249,6 +250,10 @@ class FakeSession(Elsewhere):
 
     def patience(self, timeout: float) -> Patience:
         return Patience(timeout, FakeClock(), self.cluster.name)
+
+    @property
+    def switch(self) -> Switch:
+        return Switch(FakeClock(), lambda names: Plan(self.cluster.name), lambda plan: iter(()))
 
     def _contact(self) -> None:
         self.world.touch("look")

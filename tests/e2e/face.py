@@ -7,7 +7,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,8 @@ DEADLINE = 780  # seconds for one command: more than any wait of its own, so tha
 MOMENT = 120  # seconds for what a machine that is busy, or a leader that is elected, may hold up
 # Codes of what is refused for a moment, as while a leader is elected or one manager is slow.
 ELECTING = {"no_quorum", "engine_no_quorum", "engine_down", "engine_slow"}
-LATER = ELECTING | {"guard", "change_in_flight", "lease_lost", "demote_timeout"}
+ELECTED = ELECTING | {"change_in_flight", "lease_lost"}  # and by what the old leader had begun
+GUARDED = ELECTED | {"guard", "demote_timeout"}  # and for the sake of the quorum, where managers go
 
 
 @dataclass
@@ -69,14 +70,14 @@ class Face:
 
         return eventually("a manager answers", look)
 
-    def insist(self, verb: str, *argv: str) -> Any:
-        """The document of a command that may be refused for a moment, as by the guard: the same command goes on."""
+    def insist(self, verb: str, *argv: str, later: Collection[str] = ELECTED) -> Any:
+        """The document of a command that may be refused with these codes for a moment: the same command goes on."""
 
         def attempt() -> Any:
             done = self.run(verb, str(self.file), *argv, "-o", "json", code=None)
             document = json.loads(done.stdout)
             told = f"{verb} ended with {done.returncode}:\n{done.stdout}\n{done.stderr}"
-            if done.returncode != 0 and (document.get("error") or {}).get("code") not in LATER:
+            if done.returncode != 0 and (document.get("error") or {}).get("code") not in later:
                 pytest.fail(told)
             assert done.returncode == 0, told
             return document

@@ -19,7 +19,7 @@ import pytest
 
 from bootstrap.lab import host, paths, power
 from tests.e2e import overlay
-from tests.e2e.face import MOMENT, Face, by_role, eventually, leader
+from tests.e2e.face import GUARDED, MOMENT, Face, by_role, eventually, leader
 from tests.e2e.machine import SECRETS, Sampler, left
 
 pytestmark = [pytest.mark.lab, pytest.mark.alone]
@@ -95,7 +95,7 @@ def test_a_second_up_is_an_empty_plan(face: Face) -> None:
     plan = face.plan("--detailed-exitcode")
     after = face.up()
 
-    assert plan == {"cluster": "e2e", "changes": [], "outdated": [], "unknown": []}
+    assert plan == {"cluster": "e2e", "changes": [], "outdated": [], "unknown": [], "notes": []}
     assert [node["id"] for node in after["nodes"]] == [node["id"] for node in before["nodes"]]
 
 
@@ -250,7 +250,8 @@ def test_managers_from_three_to_five_and_back(face: Face) -> None:
     assert grown["quorum"] == {"managers": 5, "reachable": 5, "needed": 3, "can_lose": 2}
     assert "count: 5" in face.file.read_text()
 
-    face.insist("scale", "managers=3", "--write", "--yes")  # a manager that was slow just now is not stable for a while
+    # The guard: a manager that was slow just now is not stable for a while.
+    face.insist("scale", "managers=3", "--write", "--yes", later=GUARDED)
 
     back = face.healthy()
     assert back["swarm_id"] == grown["swarm_id"]

@@ -263,15 +263,16 @@ def test_a_replace_that_is_interrupted_half_way_says_so() -> None:
 
 
 def test_a_failure_is_not_hidden_by_an_interruption() -> None:
-    """Whoever pressed Ctrl-C because of an error still reads the error."""
+    """Whoever pressed Ctrl-C because of an error still reads the error; who goes on after errors knows that it was asked."""
     world = World()
     world.failing = {"thing/a": refusal("quota")}
     work = apply(plan_of(world, [Thing("a")]))
     next(work)
 
     assert isinstance(work.throw(KeyboardInterrupt), ChangeFailed)
-    with pytest.raises(FailedTogether):
+    with pytest.raises(FailedTogether) as caught:
         list(work)
+    assert isinstance(caught.value.__cause__, InterruptedRun)
 
 
 def test_elapsed_is_counted_from_the_start_of_each_change() -> None:

@@ -11,6 +11,7 @@ import pytest
 from bootstrap import checkpoint
 from bootstrap.engine.hindrance import ELECTION
 from bootstrap.engine.member import wait_in_service
+from bootstrap.engine.progress import PATIENCE
 from bootstrap.engine.session import Session
 from bootstrap.errors import BootstrapError
 from bootstrap.model.cluster import Size
@@ -31,7 +32,7 @@ def service(one: Session, seconds: float, happens: Callable[[float], None]) -> B
 
     checkpoint.watch(poll)
     try:
-        list(wait_in_service(one.status, one.provider.instances, ["prod-web-1"], one.patience(seconds)))
+        list(wait_in_service(one.status, one.provider.instances, ["prod-web-1"], one.patience(seconds), one.switch))
     except BootstrapError as error:
         return error
     finally:
@@ -72,6 +73,39 @@ def test_a_newcomer_in_the_smaller_part_is_given_up_after_an_election() -> None:
     assert one.clock.now() == ELECTION
     assert error is not None
     assert "bootstrap local heal FILE X" in error.fix
+
+
+@pytest.mark.parametrize("whole", [True, False])
+def test_who_waited_long_before_the_network_was_parted_waits_for_its_election(whole: bool) -> None:
+    """The time of an election counts from then on, for the managers as for the newcomer: the larger part elects."""
+    one, world = formed(web=Size.of(1))
+    world.control = {**(world.control or {}), "managers": [{}] * 3}
+    node = parted(world, 0)
+    world.machines["prod-web-1"] = replace(world.machines["prod-web-1"], fault=None)
+
+    def happens(now: float) -> None:
+        if now == 60:
+            world.quorum = False
+            for name in set(world.machines) - ({"prod-web-1"} if whole else set()):
+                world.machines[name] = replace(world.machines[name], fault=PARTED)
+        if now == 70:
+            world.quorum = True
+        if now == 75:
+            world.nodes["prod-web-1"] = node
+
+    assert service(one, 900, happens) is None
+    assert one.clock.now() == 75
+
+
+def test_a_newcomer_that_goes_off_is_switched_on_and_nobody_else() -> None:
+    """Its power failed while it was waited for: it comes into service all the same, and what is off elsewhere stays so."""
+    one, world = formed(web=Size.of(1), db=Size.of(1))
+    for name in ("prod-web-1", "prod-db-1"):
+        world.machines[name] = replace(world.machines[name], state="stopped", step="")
+
+    assert service(one, 900, lambda _: None) is None
+    assert one.clock.now() <= PATIENCE
+    assert world.machines["prod-db-1"].state == "stopped"
 
 
 @pytest.mark.parametrize("lost", [True, False])

@@ -110,6 +110,16 @@ def test_a_lost_quorum_names_what_brings_it_back() -> None:
     assert status(machines=paused, view=Silence())["problems"][0]["fix"] == "bootstrap local resume FILE M"
 
 
+def test_what_was_done_to_managers_is_lifted_before_up() -> None:
+    """Typed one behind the other, each command works: `up` waits for no quorum that a paused machine bars."""
+    fault = Fault("paused", "its machine is paused", "bootstrap local resume FILE M")
+    machines = [replace(MACHINES[0], state="stopped"), replace(MACHINES[1], fault=fault), *MACHINES[2:]]
+
+    fix = status(machines=machines, view=Silence())["problems"][0]["fix"]
+
+    assert fix == "bootstrap local resume FILE M; bootstrap up FILE"
+
+
 def test_managers_that_are_all_in_error_are_to_be_restarted() -> None:
     """They may be electing: waiting comes first. Where each engine is broken, a restart may help after that."""
     names = [one.hostname for one in MACHINES[:3]]

@@ -240,6 +240,42 @@ def test_the_parts_of_a_network_may_elect_first() -> None:
     assert "parted" in error.what
 
 
+def test_an_election_has_its_time_however_long_health_was_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The network is parted after a minute of waiting, and the larger part elects ten seconds later."""
+    one, world = formed(web=Size.of(1))
+    world.nodes["prod-web-1"]["state"] = "down"
+    world.control = {**(world.control or {}), "managers": [{}] * 3}
+
+    def happens() -> None:
+        world.quorum = not 60 <= one.clock.now() < 70
+        for name in list(world.machines):
+            change(world, name, fault=None if world.quorum else PARTED)
+        world.nodes["prod-web-1"]["state"] = "down" if one.clock.now() < 75 else "ready"
+
+    after(one, 60, monkeypatch, happens)
+
+    list(one.wait_healthy(600))
+    assert one.clock.now() == 75
+
+
+def test_a_pause_is_no_part_of_an_election(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A manager was paused for a minute before the network was parted: the two others have their time from then on."""
+    one, world = formed()
+    world.quorum = False
+    world.control = {**(world.control or {}), "managers": [{}] * 3}
+    change(world, "prod-managers-a-1", fault=PAUSED)
+
+    def happens() -> None:
+        for zone in "bc":
+            change(world, f"prod-managers-{zone}-1", fault=PARTED)
+        world.quorum = one.clock.now() >= 70
+
+    after(one, 60, monkeypatch, happens)
+
+    assert waited(one, 900)[1] is None
+    assert one.clock.now() == 70
+
+
 def test_a_boot_is_no_part_of_an_election(monkeypatch: pytest.MonkeyPatch) -> None:
     """Managers that are parted and boot have the time of an election from the end of their boot: then two of three elect."""
     one, world = formed()

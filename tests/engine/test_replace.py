@@ -176,6 +176,26 @@ def test_a_paused_newcomer_is_not_waited_for() -> None:
     assert "bootstrap local resume FILE X" in caught.value.fix
 
 
+@pytest.mark.parametrize("name", ["prod-web-1", "prod-managers-b-1"])
+def test_a_newcomer_that_goes_off_is_switched_on(name: str) -> None:
+    """Its power failed before it was in service: the replacement boots it again, and ends well."""
+    one, world = formed(web=Size.of(2))
+    old, off = world.machines[name].id, list[str]()
+
+    def fail(step: str) -> None:
+        machine = world.machines.get(name)
+        if step == "wait.service" and machine is not None and machine.id != old and not off:
+            world.machines[name] = changed(machine, state="stopped", step="")
+            off.append(step)
+
+    with watched(fail):
+        replace(one, name)
+
+    assert off
+    assert world.machines[name].state == "running"
+    assert one.clock.now() < 15
+
+
 def test_only_one_manager_is_replaced_at_a_time() -> None:
     """While one replacement has not ended, another manager's is refused, and told how to end the first."""
     one, _ = formed()

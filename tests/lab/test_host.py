@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import fcntl
+import os
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -8,6 +11,7 @@ import pytest
 
 from bootstrap import checkpoint
 from bootstrap.lab import cgroups, command, host, image, init, paths, records, supervisor
+from bootstrap.lab.records import HostRecord
 from bootstrap.remote.runner import Result
 from tests.lab.folders import WORKER, cluster
 
@@ -107,6 +111,43 @@ def test_a_wipe_that_is_killed_is_finished_by_the_next_boot(disk: Path, step: st
     assert left is not None
     host.create(left)
     assert boots_with(disk) == ("new", "of new")
+
+
+def test_a_wipe_is_not_undone_by_who_read_the_record_before_it(disk: Path) -> None:
+    """An `up` that waits may switch on what a wipe has off for a moment: the new instance stays."""
+    fresh = host.wipe(WORKER)
+
+    assert host.create(WORKER) == fresh == records.load_host(paths.cluster_dir("prod"), WORKER.hostname)
+
+
+@pytest.mark.parametrize("make", [host.create, host.wipe])
+def test_two_never_make_one_disk_at_once(disk: Path, make: Callable[[HostRecord], HostRecord]) -> None:
+    """Whoever makes it has the hand on the power switch meanwhile."""
+    found: list[bool] = []
+
+    def look(name: str) -> None:
+        if name == "host.folders":
+            found.append(_free(disk))
+
+    checkpoint.watch(look)
+    try:
+        make(WORKER)
+    finally:
+        checkpoint.watch(None)
+
+    assert (found, _free(disk)) == ([False], True)
+
+
+def _free(folder: Path) -> bool:
+    """Whether nobody has the hand on the switch of the host in that folder."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    finally:
+        os.close(descriptor)
+    return True
 
 
 def test_a_half_removed_host_is_none(disk: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -37,11 +37,12 @@ def test_two_faults_are_one_with_both_told(machine: Machine) -> None:
 
 
 def test_a_partition_is_one_thing_to_lift(machine: Machine) -> None:
-    """However many groups it has; the same command lifts what else was done to the host, and is told once."""
-    for marks in ((), ("cut", disk.FULL)):
+    """However many groups it has; what else was done to the host has its own mend, that lifts nothing of others."""
+    every, own = "bootstrap local heal FILE", "bootstrap local heal FILE prod-managers-a-1"
+    for marks, fix in (((), every), ((disk.FULL,), f"{every}; {own}"), (("cut",), f"{own}; {every}")):
         found = fault(*marks, parted=True)
         assert found is not None
-        assert found.fix == "bootstrap local heal FILE"
+        assert found.fix == fix
 
 
 def test_a_paused_host_is_resumed_first(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:

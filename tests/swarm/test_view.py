@@ -188,11 +188,13 @@ CUT = Fault("cut off", "its machine is cut off", "heal", alone=True)
 PARTED = Fault("parted", "the network is parted", "heal")
 
 
-def asked(monkeypatch: pytest.MonkeyPatch, machines: Sequence[Instance], **runners: object) -> View | Silence:
+def asked(
+    monkeypatch: pytest.MonkeyPatch, machines: Sequence[Instance], leaving: Sequence[str] = (), **runners: object
+) -> View | Silence:
     """What `observe` makes of these managers, each with its runner."""
     monkeypatch.setattr(FakeProvider, "runner", lambda _, one: runners[one.hostname])
     monkeypatch.setattr(view, "TIMES", QUICK)
-    return observe(FakeProvider(cluster()), {"swarm_id": "s1"}, machines)
+    return observe(FakeProvider(cluster()), {"swarm_id": "s1"}, machines, leaving=leaving)
 
 
 def test_one_with_a_fault_waits_for_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -207,6 +209,23 @@ def test_one_with_a_fault_waits_for_the_others(monkeypatch: pytest.MonkeyPatch) 
 
     assert isinstance(found, View)
     assert found.agent.where == "m2"
+
+
+def test_one_that_goes_waits_for_those_that_stay(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Changes are made through who answers, and the machine of one that goes is destroyed: it is asked last."""
+    slow = Frozen(GOOD)
+    threading.Timer(0.2, slow.thaw.set).start()
+    refusing = Says('{"state": "inactive"}')
+
+    found = asked(
+        monkeypatch, [machine("m1"), machine("m2"), machine("m3", PARTED)], ["m1"], m1=Says(GOOD), m2=refusing, m3=slow
+    )
+    alone = asked(monkeypatch, [machine("m1"), machine("m2")], ["m1"], m1=Says(GOOD), m2=refusing)
+
+    assert isinstance(found, View)
+    assert found.agent.where == "m3"
+    assert isinstance(alone, View)
+    assert alone.agent.where == "m1"
 
 
 def test_one_with_a_fault_is_asked_when_the_others_refused(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -83,11 +83,14 @@ def _resize(run: Run, session: Session, pool: Pool, size: int, *, wait: bool) ->
         settle(run, session, progress, wait=wait, part=Part(pool.name, plan))
 
 
-def _answered(session: Session, plan: Plan) -> Plan:
-    """The plan, or one made after an election; BootstrapError where the quorum is lost: nobody could join, or leave."""
+def _answered(session: Session, plan: Plan, asked: Session | None = None) -> Plan:
+    """The plan, or one made after an election; BootstrapError where the quorum is lost: nobody could join, or leave.
+
+    Where another session is `asked`, the errors name its file.
+    """
     if not plan.unknown or (session.control() or {}).get("phase") != "FORMED":
         return plan
-    session.ask()
+    (asked or session).ask()
     plan = session.plan_up()
     seen(plan, plan.cluster)
     return plan
@@ -117,7 +120,7 @@ def _write(run: Run, file: Path, pool: Pool, size: int, *, wait: bool) -> None:
     with draft(file, text) as new:
         session = _opened(run, new, file)
         with session.locked(f"scale {pool.name}={size}", run.lock_timeout):
-            plan, asked = agree(run, session, allowed=lambda plan: _answered(before, plan))
+            plan, asked = agree(run, session, allowed=lambda plan: _answered(session, plan, before))
             reach("scale.agreed")
             put_in_place(new, file)
             reach("scale.written")

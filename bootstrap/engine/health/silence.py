@@ -51,13 +51,13 @@ def losing(facts: Facts) -> Iterator[Problem]:
 
 
 def _mend(facts: Facts) -> str:
-    """What brings a quorum back: time where enough managers are on; else start what is off, lift what was done to one."""
+    """What brings a quorum back: time where enough managers are on; else lift what was done to one, then start what is off."""
     managers = _managers(facts)
     lifts = list(dict.fromkeys(one.fault.fix for one in managers if one.fault is not None))
-    if _down(facts):  # where it runs already, nothing happens
-        lifts.insert(0, facts.command("exec", "--role", "manager", "--", "systemctl", "start", "docker"))
     if any(one.state == "stopped" for one in managers):
-        lifts.insert(0, facts.up)
+        lifts.append(facts.up)  # it refuses to wait while what was done to the others bars a quorum
+    if _down(facts):  # where it runs already, nothing happens
+        lifts.append(facts.command("exec", "--role", "manager", "--", "systemctl", "start", "docker"))
     if lifts and not _enough(facts, managers):
         return "; ".join(lifts)
     if lifts:

@@ -17,10 +17,10 @@ def fault(record: HostRecord, file: str) -> Fault | None:
 
 
 def each(record: HostRecord, file: str) -> list[Fault]:
-    """All that applies, one by one. A partition is lifted for all at once: it is one thing, however many groups it has."""
+    """All that applies, one by one. A partition is lifted for all at once, and it alone: it is one thing."""
     folder = paths.host_dir(record.cluster, record.hostname)
     parted = any(record.hostname in names for names in readable(partition.current, record.cluster) or [])
-    heal = f"bootstrap local heal {file}" if parted else f"bootstrap local heal {file} {record.hostname}"
+    heal = f"bootstrap local heal {file} {record.hostname}"
     found = []
     if group(record).frozen():
         resume = f"bootstrap local resume {file} {record.hostname}"
@@ -28,7 +28,9 @@ def each(record: HostRecord, file: str) -> list[Fault]:
     if (folder / "cut").exists():
         found.append(Fault("cut off", "its machine is cut off the network", heal, alone=True))
     if parted:
-        found.append(Fault("parted", "the network is parted: it does not reach all others", heal))
+        found.append(
+            Fault("parted", "the network is parted: it does not reach all others", f"bootstrap local heal {file}")
+        )
     if (folder / disk.FULL).exists():
         found.append(Fault("disk full", "its disk was filled", heal, full=True))
     return found

@@ -8,7 +8,7 @@ import pytest
 from bootstrap.errors import BootstrapError
 from bootstrap.model.resource import Plan
 from tests.cli.conftest import INVENTORY, Invoke, document
-from tests.cli.fake_session import FakeSession, Thing, World
+from tests.cli.fake_session import FakeSession, Overlay, Thing, World
 
 
 def test_a_pool_with_bounds(invoke: Invoke, running: World, file: Path) -> None:
@@ -104,6 +104,24 @@ def test_write_changes_one_number(invoke: Invoke, running: World, file: Path) ->
     assert file.stat().st_mode & 0o777 == 0o640
     assert "host/prod-dmz-4" in running.things
     assert sorted(path.name for path in file.parent.iterdir()) == ["prod.yml"]
+
+
+def test_write_in_an_election(invoke: Invoke, running: World, file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The plan that is shown and agreed to is one of the changed file that a manager answered for."""
+    running.formed, hidden = False, Overlay("old", world=running)
+
+    def ask(self: FakeSession) -> None:
+        running.formed = True
+        running.things[hidden.key] = hidden
+
+    monkeypatch.setattr(FakeSession, "control", lambda _: {"phase": "FORMED"})
+    monkeypatch.setattr(FakeSession, "ask", ask)
+    result = invoke("scale", file, "dmz=4", "--write", terminal=True, answer="y\n")
+
+    assert result.exit_code == 0, result.stderr
+    assert result.stderr.count("apply this plan?") == 1
+    assert {"host/prod-dmz-4", hidden.key} & set(running.things) == {"host/prod-dmz-4"}
+    assert [line for line in running.log if line.startswith("wait formed")] == []
 
 
 def test_write_the_managers(invoke: Invoke, running: World, file: Path) -> None:

@@ -9,8 +9,10 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
+from bootstrap import checkpoint
 from bootstrap.cli.root import root
 from bootstrap.cli.run import Run
+from bootstrap.engine.progress import MOMENT
 from bootstrap.engine.session import Session
 from bootstrap.model.cluster import Size
 from bootstrap.providers.local.layout import Slot
@@ -80,6 +82,73 @@ def test_its_own_machines_are_waited_for(
         error: dict[str, Any] = document(result := scale("web=3", "-o", "json"))["error"]
         assert result.exit_code == 1
         assert (error["code"], error["where"]) == ("unhealthy", "prod-web-3")
+
+
+def test_what_is_off_elsewhere_stays_off(pair: tuple[Session, World], scale: Scale) -> None:
+    """Somebody switched off a machine of another pool: `scale` tells it, and leaves it so."""
+    world = pair[1]
+    world.machines["prod-db-1"] = replace(world.machines["prod-db-1"], state="stopped", step="")
+    world.nodes["prod-db-1"] |= {"state": "down"}
+
+    result = scale("web=3")
+
+    assert result.exit_code == 0, result.stderr
+    assert "what else is not well: prod-db-1" in result.stderr
+    assert pair[0].clock.now() > MOMENT, "a hand on its power had time"
+    assert world.machines["prod-db-1"].state == "stopped"
+
+
+def test_its_own_machine_that_goes_off_is_switched_on(
+    pair: tuple[Session, World], scale: Scale, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The power of the new machine failed while it booted: it is not waited for in vain, with the lock in hand."""
+    session, world = pair
+    boot = World.switch_on
+    boots: list[str] = []
+
+    def fail(self: World, slot: Slot) -> None:
+        boot(self, slot)
+        boots.append(slot.hostname)
+        if len(boots) == 1:
+            self.machines[slot.hostname] = replace(self.machines[slot.hostname], state="stopped", step="")
+            del self.nodes[slot.hostname]
+
+    monkeypatch.setattr(World, "switch_on", fail)
+    result = scale("web=3")
+
+    assert result.exit_code == 0, result.stderr
+    assert boots == ["prod-web-3"] * 2
+    assert world.nodes["prod-web-3"]["state"] == "ready"
+    assert session.clock.now() < 15
+
+
+def test_a_first_look_in_an_election(
+    pair: tuple[Session, World], scale: Scale, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody tells then who ever served: who leads next is asked, and an older machine that is ill is not waited for."""
+    session, world = pair
+    world.nodes["prod-web-1"] |= {"state": "down"}
+    whole, began = World.status, list[float]()
+
+    def elect(step: str) -> None:
+        if step == "scale.applied":
+            began.append(session.clock.now())
+
+    def status(self: World, hostname: str) -> dict[str, Any]:
+        said = whole(self, hostname)
+        leads = not began or session.clock.now() >= began[0] + 9
+        return said if leads else {**said, "swarm": None, "state": "active"}
+
+    monkeypatch.setattr(World, "status", status)
+    checkpoint.watch(elect)
+    try:
+        result = scale("web=3")
+    finally:
+        checkpoint.watch(None)
+
+    assert result.exit_code == 0, result.stderr
+    assert "what else is not well: prod-web-1" in result.stderr
+    assert session.clock.now() < 60
 
 
 def test_no_wait(pair: tuple[Session, World], scale: Scale, monkeypatch: pytest.MonkeyPatch) -> None:

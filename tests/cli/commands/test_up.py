@@ -47,6 +47,25 @@ def test_an_election_after_the_first_answer_leaves_nothing_undone(invoke: Invoke
     assert len(waits) == 2
 
 
+def test_managers_that_never_lead_for_long_end_the_run(
+    invoke: Invoke, world: World, file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One answers at each wait and none at any plan: that ends after the time of a boot, with what to do."""
+    waits: list[float] = []
+
+    def flap(self: FakeSession, timeout: float) -> Iterator[Event]:
+        waits.append(timeout)
+        assert len(waits) < 1000, "this never ends"
+        return iter(())
+
+    monkeypatch.setattr(FakeSession, "wait_formed", flap)
+    result = invoke("up", file, "--yes")
+
+    assert result.exit_code == 1
+    assert "error: prod: no manager answers with a quorum any more" in result.stderr
+    assert min(waits) > 0
+
+
 def test_data_and_the_rest_go_apart(invoke: Invoke, world: World, file: Path) -> None:
     """Stdout has the status table only; plan and progress stand on stderr."""
     result = invoke("up", file, "--yes")
