@@ -56,7 +56,7 @@ class Progress:
         now, cause = self._clock.now(), [(one["code"], one["node"]) for one in problems]
         if cause != self._cause:
             self._cause, self._since = cause, now
-        slow = boots(machines) or any(one["code"] == "no_quorum" for one in problems)
+        slow = boots(machines) or any(one["code"] in {"no_quorum", "no_leader"} for one in problems)
         patient = self.waited < PATIENCE and (slow or now - self._since < MOMENT)
         if not problems or patient or (cause == self._said and now - self._said_at < REMIND):
             return

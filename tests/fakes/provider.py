@@ -30,6 +30,7 @@ class World:
     nodes: dict[str, dict[str, Any]] = field(default_factory=dict)
     calls: list[tuple[str, ...]] = field(default_factory=list)
     quorum: bool = True
+    electing: bool = False  # managers answer, and none leads
     refuse: str = ""  # an agent verb that fails
     mute: set[str] = field(default_factory=set)  # hostnames whose agent does not tell its status
     emptied: bool = True  # whether drained tasks end in time
@@ -54,7 +55,7 @@ class World:
             f"10.91.0.{self.made + 11}", "running", 5.0, "joined",
         )  # fmt: skip
         self.machines[slot.hostname] = instance
-        self.nodes[slot.hostname] = node(instance, leader=not self.nodes)
+        self.nodes[slot.hostname] = node(instance)
         self.control = {**(self.control or {}), "phase": "FORMED", "swarm_id": "s1", "epoch": 1, "rotated_at": None}
 
     def managers(self) -> tuple[frozenset[str], frozenset[str]]:
@@ -82,13 +83,14 @@ class World:
     def status(self, hostname: str) -> dict[str, Any]:
         """What that machine's agent says."""
         me = self.machines[hostname]
+        known, well = self.managers()
+        leads = next((one["id"] for one in self.nodes.values() if one["id"] in well), None)
         swarm = {
             "id": "s1",
-            "nodes": list(self.nodes.values()),
+            "nodes": [{**one, "leader": one["id"] == leads and not self.electing} for one in self.nodes.values()],
             "networks": list(self.networks.values()),
             "stacks": list(self.stacks.values()),
         }
-        known, well = self.managers()
         self.quorum = self.quorum and 2 * len(well) > len(known)
         able = self.quorum and me.role is Role.MANAGER
         disk = {"free_bytes": 50, "total_bytes": 100}

@@ -15,7 +15,7 @@ def command(run: Run, words: tuple[str, ...]) -> None:
     """Pause the cluster's own upkeep, or let it go on.
 
     While it is off the leader publishes no token, labels no newcomer and removes nothing; a node that joins stays
-    drained. Nodes that run go on running. It waits for no other run: what an `up` waits for may be just this.
+    drained. Nodes that run go on running. It waits for no other run.
     """
     file, wish = file_and(words, "on|off")
     if wish not in {"on", "off"}:

@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from bootstrap.cli.show.tables import Column, table
+from bootstrap.model.naming import LABEL_INSTANCE
 
 COLUMNS = (
     Column("NODE"),
@@ -48,7 +49,9 @@ def headline(document: _Document) -> str:
     word = click.style("healthy", fg="green") if document["healthy"] else click.style("not healthy", fg="red")
     if not nodes:
         return f"{document['cluster']}: {word}: no manager answers, so its nodes cannot be seen"
-    managers = f"{_count(quorum['managers'], 'manager')}, can lose {quorum['can_lose']}"
+    unnoticed = sum(node["reachability"] == "reachable" and _seen(node)[1] == "" for node in nodes)
+    left = max(0, quorum["can_lose"] - unnoticed)
+    managers = f"{_count(quorum['managers'], 'manager')}, can lose {left}"
     return f"{document['cluster']}: {word}: {managers}; {_count(workers, 'worker')}; engine {engines or 'unknown'}"
 
 
@@ -79,7 +82,8 @@ def _row(node: _Document) -> list[str]:
 def _seen(node: _Document) -> tuple[str, str]:
     """STATE and MANAGER: what is well in the swarm's eyes is not believed of a machine that is known to be off or hurt."""
     state, manager = node["state"], "leader" if node["leader"] else node["reachability"] or ""
-    if (machine := node["machine"]) in _WELL:
+    machine = "gone" if node["machine"] is None and LABEL_INSTANCE in node["labels"] else node["machine"]
+    if machine in _WELL:
         return state, manager
     return machine if state == "ready" else f"{state} ({machine})", manager if manager != "reachable" else ""
 

@@ -54,6 +54,9 @@ def _lost(facts: Facts, node: _Node) -> Problem:
         message = f"node {node['id'][:12]} has no machine any more; {who}"
         first = facts.wait if facts.upkeep else f"`{fix}`"
         return Problem("ghost", node["hostname"], message, f"{first}; or at once: `{remove}`")
+    if not node["address"]:  # it has only just joined: whose it is will be seen
+        message = f"node {node['id'][:12]} has not told its address yet"
+        return Problem("node_not_ready", node["hostname"], message, facts.wait)
     message = f"node {node['id'][:12]} at {node['address']} is no machine of this cluster"
     return Problem("stranger", node["hostname"], message, f"remove it: `{remove}`")
 

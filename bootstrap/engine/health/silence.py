@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 from bootstrap.engine.health.facts import Facts, Problem, doing
 from bootstrap.model.cluster import Role
@@ -44,10 +45,24 @@ def silent(facts: Facts) -> Iterator[Problem]:
 def losing(facts: Facts) -> Iterator[Problem]:
     """A leader that answers still, and has lost the majority: it knows that for some seconds before it falls silent."""
     quorum = facts.document["quorum"]
-    lost = sum(node["reachability"] == "unreachable" for node in facts.nodes)
-    if quorum["managers"] - lost < quorum["needed"]:
-        told = f"{quorum['reachable']} of {quorum['managers']} managers are reachable, {quorum['needed']} are needed"
+    seats = [node for node in facts.nodes if node["role"] == "manager"]
+    left = sum(not _is_lost(facts, node) for node in seats)
+    if left < quorum["needed"]:
+        told = f"{left} of {quorum['managers']} managers are reachable, {quorum['needed']} are needed"
         yield Problem("no_quorum", None, f"the quorum is lost: {told}; nothing in the swarm can change", _mend(facts))
+    elif not any(node["leader"] for node in seats):
+        what = "the managers elect a leader; until they have one nothing in the swarm can change"
+        yield Problem("no_leader", None, what, f"{facts.wait}; if it stays: `{facts.command('doctor')}`")
+
+
+def _is_lost(facts: Facts, node: dict[str, Any]) -> bool:
+    """By the swarm's word, or because of what is known of its machine: the swarm may notice half a minute later."""
+    machine = facts.machine(node["instance"])
+    if node["reachability"] == "unreachable":
+        return True
+    if machine is None or machine.state == "stopped":
+        return machine is not None
+    return machine.fault is not None and machine.fault.alone and len(_managers(facts)) > 1
 
 
 def _mend(facts: Facts) -> str:

@@ -12,6 +12,7 @@ from pydantic_core import CoreSchema, core_schema
 from bootstrap.inventory.schema.block import bad, shown
 
 MAX_LINE = 1024
+ENGINE_NETWORKS = {"bridge", "docker_gwbridge", "host", "ingress", "none"}  # what they make by themselves
 RESERVED_LABELS = ("bootstrap.", "com.docker.", "io.docker.", "org.dockerproject.")
 
 
@@ -53,6 +54,12 @@ def _label_key(value: str) -> str:
     return value
 
 
+def _network(value: str) -> str:
+    if value in ENGINE_NETWORKS:
+        raise bad("E023", f"'{value}' is a network of every engine", "choose another name")
+    return value
+
+
 _NAME = "[a-z]([a-z0-9-]{0,%d}[a-z0-9])?"
 _NAME_HINT = "use a to z, 0 to 9 and dashes, a letter first, at most %d characters"
 
@@ -65,7 +72,9 @@ ZoneName = Annotated[
     str, Form("E034", "[a-z0-9]([a-z0-9-]{0,18}[a-z0-9])?", "zone name", "use a to z, 0 to 9 and dashes, at most 20")
 ]
 NetworkName = Annotated[
-    str, Form("E023", "[a-z0-9][a-zA-Z0-9_.-]{0,62}", "network name", "use letters, digits, dots, dashes, at most 63")
+    str,
+    Form("E023", "[a-z0-9][a-zA-Z0-9_.-]{0,62}", "network name", "use letters, digits, dots, dashes, at most 63"),
+    AfterValidator(_network),
 ]
 StackName = Annotated[
     str, Form("E023", "[a-z0-9][a-z0-9_-]{0,62}", "stack name", "use a to z, 0 to 9, dashes, at most 63 characters")

@@ -84,10 +84,26 @@ def test_a_machine_that_is_off_is_not_shown_as_ready(invoke: Invoke, running: Wo
 
 def test_a_state_that_the_swarm_noticed_stands_with_its_cause() -> None:
     """`down (off)`: neither word is lost."""
-    node = {"state": "down", "leader": False, "reachability": "unreachable", "machine": "off"}
+    node = {"state": "down", "leader": False, "reachability": "unreachable", "machine": "off", "labels": {}}
 
     assert status._seen(node) == ("down (off)", "unreachable")
     assert status._seen({**node, "machine": "running"}) == ("down", "unreachable")
+
+
+def test_a_ghost_that_the_swarm_believes_in_does_not_look_alive() -> None:
+    """A wiped machine joins anew, and its old node is ready and reachable for some seconds; a stranger is what it says."""
+    labels = {"bootstrap.instance": "i-old"}
+    ghost = {"state": "ready", "leader": False, "reachability": "reachable", "machine": None, "labels": labels}
+
+    assert status._seen(ghost) == ("gone", "")
+    assert status._seen({**ghost, "labels": {}}) == ("ready", "reachable")
+
+
+def test_who_is_known_to_be_off_is_counted_out(invoke: Invoke, running: World, file: Path) -> None:
+    """The headline says how many more may go, also in the seconds in which the swarm has not noticed one."""
+    running.states = {"prod-managers-2": "stopped"}
+
+    assert "3 managers, can lose 0" in invoke("status", file).stdout
 
 
 def test_what_is_said_alike_of_several_nodes_stands_once() -> None:

@@ -20,7 +20,7 @@ def node(name: str, zone: str, number: int, **changed: Any) -> dict[str, Any]:
         "id": f"n{number}", "hostname": f"prod-{name}", "role": "manager" if manager else "worker", "pool": pool,
         "zone": zone, "instance": f"i-{number}", "address": f"10.91.0.{number}", "state": "ready", "leader": number == 1,
         "availability": "active", "reachability": "reachable" if manager else None, "engine": "26.1.5", "labels": {},
-        "hold": False, **changed,
+        "hold": False, "machine": "running", **changed,
     }  # fmt: skip
 
 
