@@ -43,7 +43,9 @@ def test_without_a_leader_nothing_is_healthy() -> None:
     assert document["quorum"] == {"managers": 3, "reachable": 3, "needed": 2, "can_lose": 1}
 
 
-@pytest.mark.parametrize("changed", [{"state": "stopped"}, {"fault": Fault("cut off", "it is cut off", "heal it", alone=True)}])
+@pytest.mark.parametrize(
+    "changed", [{"state": "stopped"}, {"fault": Fault("cut off", "it is cut off", "heal it", alone=True)}]
+)
 def test_a_quorum_whose_machines_are_known_to_be_gone_is_lost(changed: dict[str, Any]) -> None:
     """Two of three are off or cut off and the swarm has not noticed: that is told at once, and of one alone not."""
     one = status(machines=[replace(MACHINES[0], **changed), *MACHINES[1:]])

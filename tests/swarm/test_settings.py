@@ -31,6 +31,7 @@ def world() -> World:
         wanted.create()
     for one in made.nodes.values():
         one["daemon"] = "{}"
+    made.nodes["prod-managers-a-1"]["leader"] = True
     return made
 
 
