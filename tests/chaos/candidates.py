@@ -29,8 +29,9 @@ HOLD = "#!/bin/sh\nmkdir -p /run/bootstrap\numask 077\necho 'join.claim=hold' >/
 TAKEOVER = 8  # seconds, instead of the 30 of `local`
 MEETING = 600.0  # seconds for all of them to come to the step, an image made first: no promise, only an end
 BOUND = 300.0  # seconds for all of them to be members: likewise
-LEAVE = 15.0  # seconds for an engine to leave its swarm
-UNSWARM = "systemctl kill -s KILL docker; systemctl stop docker; rm -rf /var/lib/docker/swarm; systemctl start docker"
+LEAVE = 60.0  # seconds for an engine to leave its swarm
+UNSWARM = """systemctl kill -s KILL docker; systemctl stop docker
+rm -rf /var/lib/docker/swarm /var/lib/docker/network/files; systemctl start docker"""
 SPEC = 60.0  # seconds until somebody leads and tells
 EXPIRY, POOL = 100 * 3600 * 1_000_000_000, ["10.221.0.0/16"]  # what the inventory asks for
 
@@ -128,7 +129,7 @@ class Candidates:
             if engine:
                 engine.leave()
         except EngineError:
-            self.chaos.run(record.hostname, "sh", "-c", UNSWARM)
+            self.chaos.run(record.hostname, "sh", "-c", UNSWARM, timeout=2 * LEAVE)
 
     def members(self) -> bool:
         """Whether every host is a manager of the published swarm, in every manager's list."""
@@ -142,8 +143,17 @@ class Candidates:
         )
 
     def settle(self) -> None:
-        """Wait until all are members."""
-        self.chaos.until("all are managers of one swarm", self.members, BOUND)
+        """Wait until all are members; where that fails, what each of them says is in the error."""
+        try:
+            self.chaos.until("all are managers of one swarm", self.members, BOUND)
+        except AssertionError as error:
+            control = {key: self.control.get(key) for key in ("phase", "epoch", "holder", "swarm_id")}
+            told = [f"{one.hostname} {one.instance}: {ask(one)}\n{self._journal(one)}" for one in self.hosts]
+            raise AssertionError("\n".join([str(error), str(control), *told])) from None
+
+    def _journal(self, record: HostRecord) -> str:
+        units = [f"--unit={one}" for one in (*UNITS, "docker")]
+        return self.chaos.run(record.hostname, "journalctl", "--no-pager", "--lines=15", *units)
 
     def verdict(self, *, lost: tuple[str, ...] = ()) -> list[str]:
         """What is wrong with this round. `lost` are holders that were hurt: what they made may have been seen."""
