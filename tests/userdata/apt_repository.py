@@ -37,6 +37,10 @@ class Key:
         signed.unlink(missing_ok=True)
         run("gpg", "--batch", "--quiet", "--clearsign", "--output", str(signed), str(release), env=self.env)
 
+    def forget(self) -> None:
+        """End the agent that gpg left running for it."""
+        run("gpgconf", "--kill", "gpg-agent", env=self.env)
+
 
 class Repository:
     """`root` is what stands behind https://download.docker.com; `suite` is a codename of Debian."""

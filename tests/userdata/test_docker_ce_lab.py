@@ -52,10 +52,13 @@ def machine(debian: Path, tmp_path: Path) -> Iterator[Path]:
 
 
 @pytest.fixture(scope="module")
-def keys(tmp_path_factory: pytest.TempPathFactory) -> tuple[Key, Key]:
+def keys(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Key, Key]]:
     """Docker's, for this test, and a stranger's."""
     home = tmp_path_factory.mktemp("keys")
-    return Key(home / "right"), Key(home / "wrong")
+    both = Key(home / "right"), Key(home / "wrong")
+    yield both
+    for key in both:
+        key.forget()
 
 
 def boot(machine: Path, key: Key) -> subprocess.CompletedProcess[str]:
