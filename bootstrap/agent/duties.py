@@ -17,7 +17,7 @@ from .nodes import APPLIED, HOLD, INSTANCE, POOL, POOL_KEYS, ZONE, Node
 from .owner import Machines, holders, machine_of
 from .store import Control
 
-_TOO_MANY = 0.4  # of all nodes: when more look dead, what is broken is rather our view
+_TOO_MANY = 0.4  # of all machines: when more are told otherwise by the swarm than by the cloud, one of the two is blind
 
 
 class Marking(NamedTuple):
@@ -110,7 +110,7 @@ def _labels(node: Node, machine: Machine, pool: dict[str, str]) -> dict[str, str
 
 def ghosts(control: Control, nodes: list[Node], machines: Machines, history: History, now: float) -> list[Node]:
     """Nodes without a raft seat that are Down for long and whose machine is surely not coming back as this node."""
-    if too_many_dead(nodes):
+    if too_many_doubtful(control, nodes, machines):
         return []
     down = [node for node in nodes if node.state == "down"]
     limit = rules.timer(control, "dead")
@@ -118,10 +118,21 @@ def ghosts(control: Control, nodes: list[Node], machines: Machines, history: His
     return [one for one in down if not one.member and one.id in gone and history.bad_for(one.id, now) >= limit]
 
 
-def too_many_dead(nodes: list[Node]) -> bool:
-    """True when so many machines look dead that the view rather is broken; a machine counts once, and not if it is up."""
-    up, every = ({one.instance or one.id for one in nodes if one.state != "down" or all_} for all_ in (False, True))
-    return len(every - up) > max(1, _TOO_MANY * len(every))
+def too_many_doubtful(control: Control, nodes: list[Node], machines: Machines) -> bool:
+    """True when the swarm and the cloud disagree on so many machines that one of them is blind; each counts once.
+
+    Down in the swarm and not gone, or up and not on the cloud's list. Where both say that many are gone, they are: an
+    autoscaler may end most of a cluster in one night, and ghosts of managers that stayed would hold their seats for ever.
+    """
+    gone, every = proven_gone(control, nodes, machines), {_name(node) for node in nodes}
+    up = {_name(node) for node in nodes if node.state != "down"}
+    missing = {_name(node) for node in nodes if node.state == "down" and node.id not in gone} - up
+    unlisted = {_name(node) for node in nodes if machines and node.sure and node.instance not in machines} & up
+    return len(missing | unlisted) > max(1, _TOO_MANY * len(every))
+
+
+def _name(node: Node) -> str:
+    return node.instance or node.id
 
 
 def demoted(control: Control, nodes: list[Node], machines: Machines) -> list[Node]:

@@ -140,8 +140,10 @@ class Reconciler:
             return
         if duties.demoted(control, found, machines):
             self._promote(mine, machines)
-        elif duties.too_many_dead(found):
-            self._say("so many machines look dead that nothing is reaped: look at the network first")
+        elif duties.too_many_doubtful(control, found, machines):
+            self._say(
+                "the swarm and the cloud disagree on so many machines that nothing is reaped: look at the network"
+            )
         else:
             for node in duties.ghosts(control, found, machines, watch.history, self._context.clock.now())[:1]:
                 members.take_out(self._context, node, mine, lambda: None, duty="reap")

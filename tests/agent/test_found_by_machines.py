@@ -75,3 +75,18 @@ def test_watch_forgets_what_it_saw_before_a_failed_look(cluster: Cluster) -> Non
     with pytest.raises(EngineError):
         watch.sample()
     assert not watch.history.stable(cluster.clock.now())
+
+
+def test_ghosts_of_managers_do_not_keep_their_seats(tmp_path: Path) -> None:
+    """Of four managers two were demoted and never removed, and are gone: their places in the swarm are given to new ones."""
+    cluster = Cluster(tmp_path, managers=4)
+    cluster.run(90)
+    swarm = cluster.world.swarms[cluster.control["swarm_id"]]
+    for instance in ("i-03", "i-04"):
+        node_id = cluster.hosts[instance].engine.node_id
+        swarm.raft.remove(node_id)
+        swarm.nodes[node_id]["Spec"]["Role"] = "worker"
+        cluster.terminate(instance)
+    new = [cluster.boot("manager"), cluster.boot("manager")]
+    cluster.run(180)
+    assert all(host.joined for host in new)

@@ -46,14 +46,39 @@ def test_running_worker_that_is_down_stays(formed: Cluster) -> None:
     assert "i-05" in formed.nodes()
 
 
-def test_many_dead_stop_the_reaper(tmp_path: Path) -> None:
-    """When more than 40 % of the nodes look dead nothing is reaped."""
+def _of_five(tmp_path: Path) -> Cluster:
     cluster = Cluster(tmp_path, managers=1, workers=4)
     cluster.run(60)
+    return cluster
+
+
+def test_many_dead_stop_the_reaper(tmp_path: Path) -> None:
+    """When more than 40 % of the machines are Down and the cloud says that they run, no ghost is reaped."""
+    cluster = _of_five(tmp_path)
     for instance in ("i-02", "i-03", "i-04"):
-        cluster.terminate(instance)
+        cluster.hosts[instance].engine.up = False
+    cluster.terminate("i-05")
     cluster.run(120)
     assert len(cluster.nodes()) == 5
+
+
+def test_a_list_without_those_that_are_up_stops_the_reaper(tmp_path: Path) -> None:
+    """A cloud that does not name machines that are well is not believed when it says that another is gone."""
+    cluster = _of_five(tmp_path)
+    for instance in ("i-02", "i-03", "i-04"):
+        cluster.say(instance, "terminated")
+    cluster.terminate("i-05")
+    cluster.run(120)
+    assert len(cluster.nodes()) == 5
+
+
+def test_a_night_in_which_most_machines_end(tmp_path: Path) -> None:
+    """Where swarm and cloud agree that four of five machines are gone, all four are reaped."""
+    cluster = _of_five(tmp_path)
+    for instance in ("i-02", "i-03", "i-04", "i-05"):
+        cluster.terminate(instance)
+    cluster.run(120)
+    assert list(cluster.nodes()) == ["i-01"]
 
 
 def test_removed_node_joins_anew(formed: Cluster) -> None:
