@@ -8,7 +8,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -124,10 +124,11 @@ class Run:
         """The cluster of that inventory; an invalid one is told whole and nothing is contacted."""
         return self.open_session(path, say=self.say)
 
-    def warn(self, path: Path) -> None:
-        """What the checks have to say about that inventory although it is valid, on stderr."""
-        for one in inventory.read(path).problems:
-            if one.severity == "warning":
+    def warn(self, path: Path, name: Path | None = None) -> None:
+        """What the checks have to say about that inventory although it is valid, on stderr; a draft has another `name`."""
+        for found in inventory.read(path).problems:
+            if found.severity == "warning":
+                one = replace(found, file=str(name or path))
                 self.say(str(one), level=one.severity, **asdict(one))
 
     def emit(self, document: Any, text: str | Callable[[], str]) -> None:

@@ -117,8 +117,13 @@ def _quorum(nodes: Sequence[Mapping[str, Any]]) -> dict[str, int]:
 
 
 def _lost_quorum(control: Mapping[str, Any] | None) -> dict[str, int]:
-    """Nobody answers: how many managers there are is what the leader published last."""
-    managers = len((control or {}).get("managers") or ())
+    """Nobody answers: the managers are those that the leader published last, and who has said since that it joined."""
+    known = control or {}
+    published = {one["node_id"] for one in known.get("managers") or ()}
+    seated = {
+        seat["node_id"] for seat in (known.get("seats") or {}).values() if seat["node_id"] and not seat.get("lost")
+    }
+    managers = len(published | seated)
     return {"managers": managers, "reachable": 0, "needed": managers // 2 + 1, "can_lose": 0}
 
 

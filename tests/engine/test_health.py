@@ -17,7 +17,13 @@ from tests.fakes.cluster import cluster, pool
 from tests.fakes.provider import FakeRunner, World
 
 MADE = cluster(pool("web", 1), stacks=(Stack("site"),))
-FORMED = {"phase": "FORMED", "swarm_id": "s1", "epoch": 1, "managers": [{}, {}, {}], "reconcile": True}
+FORMED = {
+    "phase": "FORMED",
+    "swarm_id": "s1",
+    "epoch": 1,
+    "managers": [{"node_id": one} for one in "abc"],
+    "reconcile": True,
+}
 MACHINES = [
     *(Instance(f"i-{zone}", f"prod-managers-{zone}-1", Role.MANAGER, "managers", zone, f"10.91.0.{number}", "running", 60.0,
                "joined") for number, zone in enumerate("abc", 11)),

@@ -79,7 +79,7 @@ def test_a_newcomer_in_the_smaller_part_is_given_up_after_an_election() -> None:
 def test_who_waited_long_before_the_network_was_parted_waits_for_its_election(whole: bool) -> None:
     """The time of an election counts from then on, for the managers as for the newcomer: the larger part elects."""
     one, world = formed(web=Size.of(1))
-    world.control = {**(world.control or {}), "managers": [{}] * 3}
+    world.control = {**(world.control or {}), "managers": [{"node_id": one} for one in "abc"]}
     node = parted(world, 0)
     world.machines["prod-web-1"] = replace(world.machines["prod-web-1"], fault=None)
 
@@ -118,7 +118,7 @@ def test_a_quorum_that_was_paused_away_is_no_wait(lost: bool) -> None:
         world.machines[name] = replace(world.machines[name], fault=PAUSED)
         world.mute.add(name)
     world.quorum = not lost
-    world.control = {**(world.control or {}), "managers": [{}] * 3}
+    world.control = {**(world.control or {}), "managers": [{"node_id": one} for one in "abc"]}
 
     def happens(now: float) -> None:
         if now >= 7:

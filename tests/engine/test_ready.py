@@ -213,7 +213,7 @@ def test_a_quorum_that_was_paused_away_is_told_at_once() -> None:
     """Two of three managers are paused: nobody can answer until one is let go on."""
     one, world = formed()
     world.quorum = False
-    world.control = {**(world.control or {}), "managers": [{}, {}, {}]}
+    world.control = {**(world.control or {}), "managers": [{"node_id": one} for one in "abc"]}
     for name in ("prod-managers-a-1", "prod-managers-b-1"):
         change(world, name, fault=PAUSED)
 
@@ -244,7 +244,7 @@ def test_an_election_has_its_time_however_long_health_was_waited_for(monkeypatch
     """The network is parted after a minute of waiting, and the larger part elects ten seconds later."""
     one, world = formed(web=Size.of(1))
     world.nodes["prod-web-1"]["state"] = "down"
-    world.control = {**(world.control or {}), "managers": [{}] * 3}
+    world.control = {**(world.control or {}), "managers": [{"node_id": one} for one in "abc"]}
 
     def happens() -> None:
         world.quorum = not 60 <= one.clock.now() < 70
@@ -262,7 +262,7 @@ def test_a_pause_is_no_part_of_an_election(monkeypatch: pytest.MonkeyPatch) -> N
     """A manager was paused for a minute before the network was parted: the two others have their time from then on."""
     one, world = formed()
     world.quorum = False
-    world.control = {**(world.control or {}), "managers": [{}] * 3}
+    world.control = {**(world.control or {}), "managers": [{"node_id": one} for one in "abc"]}
     change(world, "prod-managers-a-1", fault=PAUSED)
 
     def happens() -> None:

@@ -267,11 +267,12 @@ def test_a_stack_goes_before_its_network() -> None:
 
 
 def test_a_lost_quorum_is_told_as_it_is() -> None:
-    """Nobody answers: the quorum is that of the managers last published, and who has joined is not called unjoined."""
+    """Nobody answers: the managers are those published and those seated since, and who has joined is not called unjoined."""
     world = World()
     one = session(FULL, world)
     up(one)
-    world.control = {**(world.control or {}), "managers": [{}, {}, {}]}
+    seats = {"i-1": {"node_id": "a"}, "i-2": {"node_id": "b"}, "i-3": {"node_id": "c"}, "i-4": {"node_id": None}}
+    world.control = {**(world.control or {}), "managers": [{"node_id": "a"}], "seats": seats}
     world.quorum = False
 
     document = one.status()

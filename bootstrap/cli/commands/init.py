@@ -10,7 +10,7 @@ import click
 from bootstrap import inventory
 from bootstrap.cli.options import FILE_DEFAULT, file_argument, option, verb
 from bootstrap.cli.run import Run
-from bootstrap.errors import BootstrapError
+from bootstrap.errors import BootstrapError, UsageError
 from bootstrap.inventory.problem import LATER
 from bootstrap.inventory.providers import NAMES
 
@@ -28,6 +28,8 @@ def command(run: Run, file: Path, provider: str) -> None:
     It validates as it stands and says in comments what else there is. The cluster is named after the file: `prod.yml`
     makes `prod`. A file that is there already is kept.
     """
+    if str(file) == "-":
+        raise UsageError("a starter is written to a file", where="-", fix="name the file, as prod.yml")
     text = _named(inventory.starter(provider), file.stem)
     try:
         with file.open("x", encoding="utf-8") as new:

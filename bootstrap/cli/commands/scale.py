@@ -119,6 +119,7 @@ def _write(run: Run, file: Path, pool: Pool, size: int, *, wait: bool) -> None:
     before = run.open(file)  # errors name the file, not the draft
     with draft(file, text) as new:
         session = _opened(run, new, file)
+        run.warn(new, file)
         with session.locked(f"scale {pool.name}={size}", run.lock_timeout):
             plan, asked = agree(run, session, allowed=lambda plan: _answered(session, plan, before))
             reach("scale.agreed")

@@ -54,6 +54,14 @@ def test_init_defaults(invoke: Invoke, tmp_path: Path, monkeypatch: pytest.Monke
     assert (tmp_path / "bootstrap.yml").exists()
 
 
+def test_init_to_nowhere(invoke: Invoke, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`-` is no name of a file: exit 2, and nothing is written."""
+    monkeypatch.chdir(tmp_path)
+
+    assert invoke("init", "-").exit_code == 2
+    assert not list(tmp_path.iterdir())
+
+
 def test_init_where_nobody_can_write(invoke: Invoke, tmp_path: Path) -> None:
     """A directory that is not there is told in one line: exit 1. So is a provider that nobody knows: exit 2."""
     assert invoke("init", tmp_path / "no" / "x.yml").exit_code == 1

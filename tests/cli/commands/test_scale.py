@@ -130,6 +130,15 @@ def test_write_the_managers(invoke: Invoke, running: World, file: Path) -> None:
     assert "  count: 5   # odd\n" in file.read_text()
 
 
+def test_write_tells_what_the_new_file_is_warned_of(invoke: Invoke, running: World, file: Path) -> None:
+    """One manager alone is allowed, and W031 says what it costs, by the file's own name."""
+    result = invoke("scale", file, "managers=1", "--write", "--yes")
+
+    assert result.exit_code == 0
+    assert "warning[W031]" in result.stderr
+    assert str(file) in next(line for line in result.stderr.splitlines() if "W031" in line)
+
+
 def test_write_what_is_invalid(invoke: Invoke, running: World, file: Path) -> None:
     """A size that the checks refuse leaves the file as it was: exit 2."""
     result = invoke("scale", file, "managers=4", "--write", "--yes")
