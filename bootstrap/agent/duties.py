@@ -114,20 +114,22 @@ def ghosts(control: Control, nodes: list[Node], machines: Machines, history: His
         return []
     down = [node for node in nodes if node.state == "down"]
     limit = rules.timer(control, "dead")
-    gone = proven_gone(control, nodes, machines) | _seatless(control, nodes)
+    gone = proven_gone(control, nodes, machines) | (_seatless(control, nodes) if machines is not None else set())
     return [one for one in down if not one.member and one.id in gone and history.bad_for(one.id, now) >= limit]
 
 
 def too_many_doubtful(control: Control, nodes: list[Node], machines: Machines) -> bool:
     """True when the swarm and the cloud disagree on so many machines that one of them is blind; each counts once.
 
-    Down in the swarm and not gone, or up and not on the cloud's list. Where both say that many are gone, they are: an
+    Down in the swarm and running, or up and gone by the cloud's word. Where both say that many are gone, they are: an
     autoscaler may end most of a cluster in one night, and ghosts of managers that stayed would hold their seats for ever.
     """
     gone, every = proven_gone(control, nodes, machines), {_name(node) for node in nodes}
+    off = {node.id for node in nodes if _state_of(node, machines) in ("stopped", "terminating")}
     up = {_name(node) for node in nodes if node.state != "down"}
-    missing = {_name(node) for node in nodes if node.state == "down" and node.id not in gone} - up
-    unlisted = {_name(node) for node in nodes if machines and node.sure and node.instance not in machines} & up
+    out = gone | off | _seatless(control, nodes)
+    missing = {_name(node) for node in nodes if node.state == "down" and node.id not in out} - up
+    unlisted = {_name(node) for node in nodes if node.state != "down" and node.id in gone}
     return len(missing | unlisted) > max(1, _TOO_MANY * len(every))
 
 
@@ -154,9 +156,9 @@ def _half_removed(control: Control, nodes: list[Node]) -> set[str]:
 
 
 def _seatless(control: Control, nodes: list[Node]) -> set[str]:
-    """Managers' nodes without a place in raft: demoted, or promoted again and never back."""
+    """Managers' nodes without a place in raft: demoted, or promoted again and never back. Who is held by hand stays."""
     seats = {seat["node_id"] for seat in control["seats"].values()}
-    return {node.id for node in nodes if node.id in seats and not node.member}
+    return {node.id for node in nodes if node.id in seats and not node.member and HOLD not in node.labels}
 
 
 def dead_managers(nodes: list[Node], machines: Machines, history: History) -> list[Node]:

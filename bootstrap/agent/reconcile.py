@@ -46,6 +46,7 @@ class Reconciler:
         self._description = Description(context)
         self._breaker = Breaker(context)
         self._said: dict[str, float] = {}
+        self._tried: dict[str, float] = {}  # node id -> when its membership was changed last, or tried to be
 
     def run(self, once: bool = False) -> None:
         """Tick until the process ends."""
@@ -136,6 +137,7 @@ class Reconciler:
 
     def _clear(self, control: Control, found: list[Node], mine: str, watch: Watch, machines: Machines) -> None:
         """One change of the membership in a round: a dead manager, else a lost role, else a ghost."""
+        now = self._context.clock.now()
         if self._clear_dead_manager(control, found, mine, watch, machines):
             return
         if duties.demoted(control, found, machines):
@@ -145,14 +147,21 @@ class Reconciler:
                 "the swarm and the cloud disagree on so many machines that nothing is reaped: look at the network"
             )
         else:
-            for node in duties.ghosts(control, found, machines, watch.history, self._context.clock.now())[:1]:
+            for node in self._in_turn(duties.ghosts(control, found, machines, watch.history, now))[:1]:
                 members.take_out(self._context, node, mine, lambda: None, duty="reap")
+
+    def _in_turn(self, found: list[Node]) -> list[Node]:
+        """Who was tried last comes last, and the first is tried now: one that cannot be changed holds no other up."""
+        now, turn = self._context.clock.now(), sorted(found, key=lambda node: self._tried.get(node.id, 0.0))
+        self._tried = {key: when for key, when in self._tried.items() if now - when < _AGAIN}
+        self._tried.update({node.id: now for node in turn[:1]})
+        return turn
 
     def _promote(self, mine: str, machines: Machines) -> None:
         nodes.barrier(self._context.engine, mine)
         control, _ = self._context.store.read()
         found = identify(control, nodes.read(self._context.engine), machines)
-        for node in duties.demoted(control, found, machines)[:1]:
+        for node in self._in_turn(duties.demoted(control, found, machines))[:1]:
             log(f"promote {node.hostname} ({node.id}) again")
             reach("reconcile.promote")
             nodes.change(
@@ -186,7 +195,7 @@ class Reconciler:
     ) -> bool:
         """Remove at most one; True when something was removed."""
         proven = members.proven_gone(control, found, machines)
-        for node in duties.dead_managers(found, machines, watch.history):
+        for node in self._in_turn(duties.dead_managers(found, machines, watch.history)):
             if node.id == mine:
                 continue  # the leader: another leads first
             # The rule for dead ones alone: by that for live ones a hiccup would cost a seat wherever there is one to spare.

@@ -89,9 +89,9 @@ class Watch:
         return node.state == "ready" or (node.reachability == "reachable" and stirs < rules.timer(control, "dead"))
 
     def forget_gone(self, machines: Machines) -> None:
-        """Take away what machines said that are no more. For the leader."""
+        """Take away what machines said that are no more, unless the swarm has them as managers. For the leader."""
         if machines is not None:
-            for instance in self._pulses.forget(set(machines)):
+            for instance in self._pulses.forget(set(machines) | set(self._instances.values())):
                 self._context.store.forget_beat(instance)
 
     def owns_up(self, node: Node) -> bool:

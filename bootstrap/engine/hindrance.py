@@ -10,6 +10,7 @@ from bootstrap.engine.progress import in_words
 from bootstrap.errors import BootstrapError
 from bootstrap.model.cluster import Cluster, Role
 from bootstrap.providers.base import Instance
+from bootstrap.swarm.view import known_managers
 
 ELECTION = 30.0  # seconds in which managers that reach each other have elected one
 BY_HAND = frozenset({"machine_fault", "disk_full"})  # codes of problems; of machines to which something was done
@@ -70,7 +71,7 @@ def in_quorum(document: Document, machines: Sequence[Instance], lost: float) -> 
 
 def in_forming(control: Mapping[str, Any] | None, machines: Sequence[Instance], waited: float) -> Hindrance | None:
     """What keeps a quorum from coming about; None while there may be one yet. `waited` as `Progress.settled` has it (s)."""
-    needed = len((control or {}).get("managers") or ()) // 2 + 1
+    needed = len(known_managers(control)) // 2 + 1
     hurt = lacks_managers(machines, needed, waited)
     return _of([_fault(one) for one in hurt], [], "") if hurt else None
 

@@ -10,7 +10,7 @@ from bootstrap.model import naming
 from bootstrap.model.cluster import MANAGERS, Cluster
 from bootstrap.model.resource import Outdated, Plan
 from bootstrap.providers.base import Instance
-from bootstrap.swarm.view import Silence, View
+from bootstrap.swarm.view import Silence, View, known_managers
 
 
 def status_document(
@@ -117,13 +117,8 @@ def _quorum(nodes: Sequence[Mapping[str, Any]]) -> dict[str, int]:
 
 
 def _lost_quorum(control: Mapping[str, Any] | None) -> dict[str, int]:
-    """Nobody answers: the managers are those that the leader published last, and who has said since that it joined."""
-    known = control or {}
-    published = {one["node_id"] for one in known.get("managers") or ()}
-    seated = {
-        seat["node_id"] for seat in (known.get("seats") or {}).values() if seat["node_id"] and not seat.get("lost")
-    }
-    managers = len(published | seated)
+    """Nobody answers: how many managers there are is what the control object knows."""
+    managers = len(known_managers(control))
     return {"managers": managers, "reachable": 0, "needed": managers // 2 + 1, "can_lose": 0}
 
 

@@ -98,7 +98,7 @@ def observe(
     one is no answer: it may be an orphan, or a cut-off half.
     """
     every = [one for one in instances if one.role is Role.MANAGER]
-    needed = min(len(every), len((control or {}).get("managers") or every)) // 2 + 1
+    needed = min(len(every), len(known_managers(control)) or len(every)) // 2 + 1
     able = managers(every, leaving)
     told = {one.hostname: one.fault.what for one in able if one.fault is not None and _in_vain(one, needed)}
     asked = [one for one in able if one.hostname not in told]
@@ -111,6 +111,14 @@ def observe(
         return answer
     electing = answer.electing and len(asked) - len(answer.down) >= needed
     return replace(answer, reasons={**told, **answer.reasons}, electing=electing)
+
+
+def known_managers(control: Mapping[str, Any] | None) -> set[str]:
+    """The node ids of all raft members that are known without asking: who was published, and who has joined since."""
+    known = control or {}
+    published = {one["node_id"] for one in known.get("managers") or ()}
+    seated = {seat["node_id"] for seat in (known.get("seats") or {}).values() if not seat.get("lost")}
+    return (published | seated) - {None, *known.get("removed", ())}
 
 
 def _in_vain(one: Instance, needed: int) -> bool:

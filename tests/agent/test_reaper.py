@@ -8,7 +8,10 @@ from typing import Any
 import pytest
 
 from bootstrap.agent import control as rules
+from bootstrap.agent import nodes
+from bootstrap.agent.engine_api import EngineError
 from bootstrap.agent.metadata import MetadataUnavailable, list_machines
+from tests.agent.fake_engine import FakeEngine
 from tests.agent.fakes import Cluster
 
 
@@ -79,6 +82,81 @@ def test_a_night_in_which_most_machines_end(tmp_path: Path) -> None:
         cluster.terminate(instance)
     cluster.run(120)
     assert list(cluster.nodes()) == ["i-01"]
+
+
+def test_stopped_workers_hold_back_no_seat(tmp_path: Path) -> None:
+    """Machines that are switched off by the cloud's own word are no contradiction: a half-removed manager's seat is freed."""
+    cluster = Cluster(tmp_path, managers=3, workers=4)
+    cluster.run(60)
+    for instance in ("i-04", "i-05", "i-06"):
+        cluster.hosts[instance].engine.up = False
+        cluster.say(instance, "stopped")
+    _demote_by_hand(cluster, "i-03")
+    cluster.terminate("i-03")
+    new = cluster.boot("manager")
+    cluster.run(120)
+    assert new.joined
+    assert {"i-04", "i-05", "i-06"} <= set(cluster.nodes())
+
+
+def _demote_by_hand(cluster: Cluster, instance: str) -> str:
+    swarm, node_id = cluster.world.swarms[cluster.control["swarm_id"]], cluster.hosts[instance].engine.node_id
+    swarm.raft.remove(node_id)
+    swarm.nodes[node_id]["Spec"]["Role"] = "worker"
+    return node_id
+
+
+def test_a_demoted_manager_that_is_held_by_hand_stays(formed: Cluster) -> None:
+    """Who demoted and drained it wants it so: while it is down it is not removed, to come back as an active manager."""
+    node_id = _demote_by_hand(formed, "i-03")
+    nodes.set_availability(formed.leader.engine, node_id, "drain", hold=True)
+    formed.hosts["i-03"].engine.up = False
+    formed.run(120)
+    formed.hosts["i-03"].engine.up = True
+    formed.run(60)
+    found = formed.nodes()["i-03"]
+    assert (found["ID"], found["Spec"]["Availability"], found["Spec"]["Role"]) == (node_id, "drain", "worker")
+
+
+def test_a_demoted_manager_is_not_reaped_while_the_cloud_is_silent(formed: Cluster) -> None:
+    """Its machine may be well: without the cloud's word it is left alone."""
+    node_id = _demote_by_hand(formed, "i-03")
+    formed.hosts["i-03"].engine.up = False
+    for host in formed.hosts.values():
+        host.metadata.machines = _silent  # type: ignore[method-assign]
+    formed.run(120)
+    assert node_id in formed.world.swarms[formed.control["swarm_id"]].nodes
+
+
+def test_one_that_cannot_be_removed_holds_no_other_up(formed: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The engine refuses to remove the first of two ghosts, every time: the other one goes."""
+    refused, delete = formed.hosts["i-04"].engine.node_id, FakeEngine.delete
+
+    def picky(engine: FakeEngine, kind: str, name: str, **query: Any) -> None:
+        if name == refused:
+            raise EngineError("rpc error: message larger than max")
+        delete(engine, kind, name, **query)
+
+    monkeypatch.setattr(FakeEngine, "delete", picky)
+    formed.terminate("i-04")
+    formed.terminate("i-05")
+    formed.run(180)
+    assert set(formed.nodes()) == {"i-01", "i-02", "i-03", "i-04"}
+
+
+def test_a_manager_that_the_list_lacks_keeps_its_word(formed: Cluster) -> None:
+    """What a live manager says of its health is not taken away because the cloud forgot it: another's seat is cleared."""
+    formed.run(30)
+    formed.terminate("i-03")
+    new = formed.boot("manager")
+    for host in formed.hosts.values():
+        host.metadata.machines = _without(host.metadata.machines, "i-02")  # type: ignore[method-assign]
+    formed.run(180)
+    assert new.joined
+
+
+def _without(machines: Any, instance: str) -> Any:
+    return lambda: {key: value for key, value in machines().items() if key != instance}
 
 
 def test_removed_node_joins_anew(formed: Cluster) -> None:

@@ -13,7 +13,7 @@ from bootstrap.providers.base import Fault, Instance
 from bootstrap.remote.agent import Agent
 from bootstrap.remote.runner import CommandFailed, Result
 from bootstrap.swarm import view
-from bootstrap.swarm.view import Silence, Times, View, first_answer, managers, observe
+from bootstrap.swarm.view import Silence, Times, View, first_answer, known_managers, managers, observe
 from tests.fakes.cluster import cluster
 from tests.fakes.provider import FakeProvider
 
@@ -316,3 +316,19 @@ def test_an_agent_that_prints_nonsense_is_a_failed_command() -> None:
     """The last lines of what it said are the message."""
     with pytest.raises(CommandFailed, match="Traceback here"):
         Agent(Says("garbage", 1, "x\nTraceback here"), "m1").call("status")
+
+
+def test_who_is_a_manager_without_asking() -> None:
+    """Published or seated since; not who lost its swarm, only reserved a seat, or was removed before that was published."""
+    control = {
+        "managers": [{"node_id": one} for one in "abc"],
+        "seats": {
+            "i-1": {"node_id": "b"},
+            "i-2": {"node_id": "d"},
+            "i-3": {"node_id": None},
+            "i-4": {"node_id": "e", "lost": True},
+        },
+        "removed": ["a"],
+    }
+    assert known_managers(control) == {"b", "c", "d"}
+    assert known_managers(None) == set()
