@@ -20,11 +20,12 @@ class FakeEngine(FakeManager):
         super().__init__("/nowhere")
         self.world, self.address, self.instance = world, address, instance
         self.up = self.linked = self.dials_back = True
-        self.init_dies = ""  # "" | "spec": dies before the spec is applied | "key": before the CA key is kept | "reply": its answer is lost
+        self.init_dies = ""  # "" | "spec": dies before the spec is applied | "key": before the CA key is kept | "raft": before raft has a member | "reply": its answer is lost
         self.black_hole: set[str] = set()
         self.leaderless: set[str] = set()
         self.state, self.node_id, self.error = "inactive", "", ""
         self.labels: list[str] = []
+        self.hollow = False  # its raft log has no member: nobody will ever lead
         self.advertised = ""  # the address that it joined with
         self.home: Swarm | None = None
         self.ca_file: Path | None = None
@@ -62,6 +63,8 @@ class FakeEngine(FakeManager):
         swarm = self.world.make(body, default=self.init_dies == "spec")
         self._enter(swarm, "manager", body["Availability"])
         swarm.has_key = self.init_dies != "key"
+        if self.init_dies == "raft":
+            self.state, self.hollow, swarm.raft = "pending", True, []
         if self.init_dies:
             self.init_dies = ""
             raise EngineError("the engine does not answer: killed", kind="down")
@@ -106,12 +109,12 @@ class FakeEngine(FakeManager):
 
     def forget(self) -> None:
         """In no swarm."""
-        self.state, self.node_id, self.home, self.error = "inactive", "", None, ""
+        self.state, self.node_id, self.home, self.error, self.hollow = "inactive", "", None, "", False
 
     def start(self) -> None:
         """The engine comes up again, with the swarm of its directory if that still is there."""
         self.up = True
-        if self.state == "pending" or (self.ca_file and not self.ca_file.exists()):
+        if (self.state == "pending" and not self.hollow) or (self.ca_file and not self.ca_file.exists()):
             self.forget()
 
     def _must_be_out(self) -> None:

@@ -101,7 +101,7 @@ class Machine(RuleBasedStateMachine):
         for _ in range(rounds):
             self.cluster.round()
 
-    @rule(number=HOST, calls=CALL, init_dies=st.sampled_from(["", "", "spec", "key", "reply"]))
+    @rule(number=HOST, calls=CALL, init_dies=st.sampled_from(["", "", "spec", "key", "raft", "reply"]))
     def crash(self, number: int, calls: int, init_dies: str) -> None:
         """An agent is killed before or behind some call, and its process begins anew."""
         host = self.host(number)

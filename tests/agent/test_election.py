@@ -69,7 +69,9 @@ class Election(RuleBasedStateMachine):
         self.cluster.run(seconds)
 
     @rule(
-        number=st.integers(0, 4), calls=st.integers(0, 12), init_dies=st.sampled_from(["", "", "spec", "key", "reply"])
+        number=st.integers(0, 4),
+        calls=st.integers(0, 12),
+        init_dies=st.sampled_from(["", "", "spec", "key", "raft", "reply"]),
     )
     def crash(self, number: int, calls: int, init_dies: str) -> None:
         """One agent is killed after some calls to the engine or the store, and its process begins anew."""
