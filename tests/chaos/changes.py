@@ -49,8 +49,11 @@ class Sweep:
         done = move.run(self.face)
         assert done.code == 0, f"{move.name}: {done.stderr}"
         time.sleep(3)  # what nodes write once after they have joined is there
+        faults = trial.settled(
+            lambda: {key: told for key, told in state.of_cluster(self.face).items() if key == "faults" and told}
+        )
+        assert not faults, f"{move.name}: {faults}"
         self.reached[move.name], self._wanted[move.name] = done.reached, state.of_cluster(self.face)
-        assert not self._wanted[move.name]["faults"], self._wanted[move.name]["faults"]
         self._now = move.ends
 
     def judge(self, move: Move, case: Case) -> dict[str, Any]:

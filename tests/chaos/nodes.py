@@ -143,6 +143,7 @@ def duties(sweep: Sweep, name: str, only: str | None) -> None:
 
 
 def _deed(sweep: Sweep, one: Patient, deed: str) -> None:
+    one.no_lease()  # what follows a killed trial is no step of this deed
     one.wish("")
     sweep.attempt(f"{deed} undisturbed", lambda: _done(one, deed))
     for step in sweep.fresh(deed, one.told()):

@@ -6,6 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from bootstrap.agent import control as rules
+from bootstrap.agent.store.directory import DirectoryStore
 from bootstrap.lab import paths
 from tests.chaos.candidates import told, wish
 from tests.chaos.cluster import Chaos, chaos
@@ -18,6 +20,7 @@ mkdir -p /run/bootstrap
 umask 077
 [ ! -e /var/lib/bootstrap/store/wish ] || cp /var/lib/bootstrap/store/wish /run/bootstrap/checkpoint
 """
+LEASE = 240.0  # seconds: longer than a dead lease is kept
 TIMES = 100  # more often than a process that lives on comes to a step
 OTHER = "desired: 1, docker: {daemon: {log-driver: local}}}"
 
@@ -39,6 +42,15 @@ class Patient:
         (paths.cluster_dir(self.chaos.name) / "store" / "wish").write_text(text)
         for one in self.chaos.hosts():
             wish(one, text)
+
+    @property
+    def store(self) -> DirectoryStore:
+        """Where its agents meet."""
+        return DirectoryStore(str(paths.cluster_dir(self.chaos.name) / "store"))
+
+    def no_lease(self) -> None:
+        """Wait until no change of the membership is under way, nor one that nobody ended."""
+        self.chaos.until("no lease is left", lambda: not self.store.read()[0].get("change"), LEASE)
 
     def told(self) -> list[str]:
         """The steps that any agent came to since the last wish, each once."""
@@ -110,8 +122,19 @@ def remove(one: Patient) -> list[str]:
     return one.twice("up", str(one.face.file), "--yes")
 
 
+def lease(one: Patient) -> list[str]:
+    """A holder that is not sure of what it did gives its lease back as broken: the leader fences the node and ends it."""
+    node = next(node for node in one.chaos.status()["nodes"] if node["hostname"] == one.follower())
+    broken = {"id": "unsure", "instance": node["instance"], "node_id": node["id"], "broken": True}
+    rules.swap(one.store, lambda now: rules.begin_change(now, broken), "chaos")
+    one.no_lease()
+    return []
+
+
 Deed = Callable[[Patient], list[str]]
-DEEDS: dict[str, Deed] = {one.__name__: one for one in (wipe, leave, demote, label, token, rotate, settings, remove)}
+DEEDS: dict[str, Deed] = {
+    one.__name__: one for one in (wipe, leave, demote, label, token, rotate, settings, remove, lease)
+}
 
 
 def patient(folder: Path, name: str) -> Chaos:
