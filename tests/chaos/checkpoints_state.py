@@ -46,7 +46,7 @@ def on_the_machine(cluster: str) -> State:
         "hosts": [_host(one, subnet) for one in records.load_hosts(folder)],
         "groups": [vars(one) for one in records.load_groups(folder)],
         "namespaces": sorted(network.namespaces(cluster)),
-        "ports": _ports(cluster, subnet),
+        "ports": _ports(cluster),
         "cables": [one.name for one in Path("/sys/class/net").iterdir() if one.name == network.cable(cluster)],
         "rules": [line for line in _lines("nft", "list", "tables") if line.split()[-1] == table(cluster)],
         "cgroups": sorted(cgroups.names(cluster)),
@@ -122,12 +122,12 @@ def _host(one: HostRecord, subnet: str) -> dict[str, Any]:
     return {**kept, "inside": inside, "mac follows": one.mac == network.mac(one.address)}
 
 
-def _ports(cluster: str, subnet: str) -> list[str]:
-    """The cables in the fabric; a port's name has the end of its host's address, which begins with the subnet's."""
-    third = int(subnet.split(".")[2]) if subnet else 0
+def _ports(cluster: str) -> list[str]:
+    """The cables in the fabric, by the host where there is one: which of two new hosts has which address is open."""
+    hosts = {network.port(one.address): one.hostname for one in _hosts(cluster)}
     lines = _lines("ip", "-n", paths.fabric_namespace(cluster), "-br", "link")
     names = [line.split()[0].split("@")[0] for line in lines]
-    return sorted(re.sub(r"^h(\d+)", lambda found: f"h{int(found[1]) - third}", name) for name in names)
+    return sorted(hosts.get(name, name) for name in names)
 
 
 def _processes(cluster: str) -> dict[str, dict[str, int]]:
