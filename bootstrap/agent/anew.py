@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Callable
 
-from . import audit, form, identity, join, nodes, sole
+from . import audit, form, identity, join, nodes, pulse, sole
 from . import control as rules
 from .checkpoint import reach
 from .context import Context
@@ -127,7 +127,7 @@ class Anew:
 
     def _mark(self, sight: Sighted) -> None:
         _, local, me = sight
-        if self._has_leader():
+        if self._has_to_wait():
             return
         reach("anew.mark")
         self._swap(lambda now: sole.mark(now, me.instance, local.node_id), me)
@@ -152,7 +152,7 @@ class Anew:
         others = set(sole.seats_of_others(control, me.instance))
         machines = list_machines(self._context.metadata) if others else {}
         gone = others - set(machines) if machines is not None else set()
-        if others - gone or self._has_leader():
+        if others - gone or self._has_to_wait():
             return
         # The gate at the next boot knows by this that the raft log is the one that goes on.
         identity.remember(self._context, uid=control["uid"], swarm_id=control["swarm_id"], node_id=local.node_id)
@@ -164,7 +164,7 @@ class Anew:
 
     def _force(self, sight: Sighted) -> None:
         control, _, me = sight
-        if self._has_leader():
+        if self._has_to_wait():
             return
         log(f"the swarm {control['swarm_id']} begins anew with this manager alone")
         reach("anew.force")
@@ -189,8 +189,10 @@ class Anew:
     def _swap(self, change: rules.Change, me: Machine) -> tuple[Control, object]:
         return rules.swap(self._context.store, change, me.instance)
 
-    def _has_leader(self) -> bool:
-        """Asked once more before each deed: the word of the engine on itself may be some seconds old."""
+    def _has_to_wait(self) -> bool:
+        """A leader answers after all, or a full disk is why none does. Asked once more before each deed."""
+        if pulse.is_full(*pulse.disk(self._context.swarm_dir)):  # raft goes on by itself when there is room again
+            return True
         try:
             nodes.read(self._context.engine)
         except EngineError as error:

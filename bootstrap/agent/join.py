@@ -54,9 +54,7 @@ def _claimed_by_me(local: Local) -> Step:
         return Step(PUBLISH, "our swarm is made") if usable else Step(WIPE, "it is a worker of some other swarm")
     if local.state in ("error", "locked"):
         return Step(WIPE, f"a swarm that nobody else knows is {local.state}: it is made anew")
-    if (
-        local.state == "pending"
-    ):  # whatever keeps it from leading: nobody else knows this swarm, and it can be made anew
+    if local.state == "pending":  # whatever keeps it from leading: nobody else knows it, it can be made anew
         return Step(PENDING, "our swarm has no leader yet")
     return Step(WAIT, f"the engine's swarm is {local.state}: {local.error}")
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from bootstrap.agent import anew, boot, checkpoint, identity, join, sole, status
+from bootstrap.agent import anew, boot, checkpoint, identity, join, pulse, sole, status
 from bootstrap.agent import control as rules
 from bootstrap.agent.errors import Refused
 from bootstrap.agent.local import Local, observe
@@ -196,6 +196,16 @@ def test_a_cloud_that_says_nothing_is_no_proof(stuck: Cluster) -> None:
     stuck.hosts["i-01"].metadata.machines = dict  # type: ignore[method-assign]
     stuck.run(200)
     assert not forced(stuck)
+
+
+def test_a_full_disk_is_no_reason(stuck: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without room raft stops, and an engine that begins anew might not come up again: it waits, and goes on later."""
+    monkeypatch.setattr(pulse, "disk", lambda _: (0, 100 << 30))
+    stuck.run(200)
+    assert "alone" not in stuck.control
+    monkeypatch.undo()
+    stuck.run(300)
+    assert whole(stuck)
 
 
 def test_a_leader_that_comes_back_ends_it(tmp_path: Path) -> None:
