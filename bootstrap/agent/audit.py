@@ -20,8 +20,8 @@ def new_event(
     """One line of the trail: {"time", "who", "what", "node", "epoch", "outcome", "detail", "id"}, without secrets.
 
     `time` is ISO 8601 in UTC with microseconds; `outcome` is began, done, failed or refused; `node` is a host name, a
-    node id or null. `what` is a verb of the command line, or a duty of the agent: claim, take over, publish, begin
-    anew, demote, remove, reap, promote, rotate.
+    node id or null. `what` is a verb of the command line, or a duty of the agent: claim, take over, publish, demote,
+    remove, reap, promote, rotate.
     """
     now = time.time()
     stamp = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(now)) + f".{int(now % 1 * 1e6):06d}Z"

@@ -23,7 +23,7 @@ _NEXT = {
     EMPTY: {EMPTY, CLAIMED, DESTROYED},
     CLAIMED: {CLAIMED, FORMED, DESTROYED},
     FORMED: {FORMED, RECOVERING, DESTROYED, EMPTY},
-    RECOVERING: {RECOVERING, FORMED, DESTROYED, EMPTY},
+    RECOVERING: {RECOVERING, FORMED, DESTROYED},
     DESTROYED: {DESTROYED, EMPTY},
 }
 Change = Callable[[Control], Control]
@@ -55,13 +55,6 @@ def held_by(control: Control, instance: str) -> bool:
     return bool(control.get("holder")) and control["holder"]["instance"] == instance
 
 
-def alone(control: Control) -> Control | None:
-    """The mark {"instance", "node_id"} of a first manager whose second never came, as long as no other is published."""
-    mark, managers = control.get("alone") or {}, control.get("managers") or []
-    only = len(managers) == 1 and all(mark.get(key) == managers[0][key] for key in ("instance", "node_id"))
-    return mark if only else None
-
-
 def claim(control: Control, instance: str, boot: str) -> Control:
     """EMPTY -> CLAIMED by me."""
     if control["phase"] == CLAIMED and held_by(control, instance):
@@ -81,7 +74,8 @@ def take_over(control: Control, instance: str, boot: str, epoch: int) -> Control
 
 
 def _claimed(control: Control, instance: str, boot: str) -> Control:
-    return {**control, "phase": CLAIMED, "epoch": control["epoch"] + 1, "holder": {"instance": instance, "boot": boot}}
+    holder = {"instance": instance, "boot": boot}
+    return {**control, "phase": CLAIMED, "epoch": control["epoch"] + 1, "holder": holder}
 
 
 def publish(control: Control, member: Mapping[str, str], swarm: Mapping[str, Any], epoch: int) -> Control:
@@ -93,20 +87,20 @@ def publish(control: Control, member: Mapping[str, str], swarm: Mapping[str, Any
         return control
     if control["phase"] != CLAIMED or control["epoch"] != epoch or not held_by(control, member["instance"]):
         raise Refused("the claim is no longer mine")
-    seats = {member["instance"]: {"address": member["address"], "node_id": member["node_id"]}}
+    seat = {"address": member["address"], "node_id": member["node_id"]}
+    seats = {member["instance"]: seat}
     return {**control, **swarm, "phase": FORMED, "managers": [dict(member)], "seats": seats, "established": False}
 
 
 def take_seat(control: Control, instance: str, address: str) -> Control:
     """Reserve the right to join as a manager, as long as fewer seats are taken than managers are wanted."""
     _must_be_formed(control)
-    if instance in control["seats"]:
+    seats = control["seats"]
+    if instance in seats:
         return control
-    if alone(control):
-        raise Refused("the first manager begins anew")
-    if len(control["seats"]) >= control["managers_target"]:
+    if len(seats) >= control["managers_target"]:
         raise Refused(f"all {control['managers_target']} manager seats are taken")
-    return {**control, "seats": {**control["seats"], instance: {"address": address, "node_id": None}}}
+    return {**control, "seats": {**seats, instance: {"address": address, "node_id": None}}}
 
 
 def fill_seat(control: Control, instance: str, node_id: str, address: str) -> Control:
@@ -134,7 +128,8 @@ def forget(control: Control, node_id: str) -> Control:
 
 def drop_seats(control: Control, stale: Mapping[str, Any]) -> Control:
     """Free the seats named by `stale` (instance -> node id or None), unless they changed meanwhile."""
-    keep = {key: seat for key, seat in control["seats"].items() if key not in stale or seat["node_id"] != stale[key]}
+    seats = control["seats"]
+    keep = {key: seat for key, seat in seats.items() if key not in stale or seat["node_id"] != stale[key]}
     return {**control, "seats": keep}
 
 
@@ -209,7 +204,8 @@ def begin_rotation(control: Control, lease: Mapping[str, str], instead_of: str =
 
 def end_rotation(control: Control, lease_id: str) -> Control:
     """Give the lease of a rotation back, if it is still that one."""
-    return {**control, "rotation": None} if (control.get("rotation") or {}).get("id") == lease_id else control
+    held = control.get("rotation")
+    return {**control, "rotation": None} if held and held["id"] == lease_id else control
 
 
 def swap(store: Store, change: Change, by: str, attempts: int = 20) -> tuple[Control, Generation]:
@@ -238,10 +234,14 @@ def check(old: Control, wanted: Control) -> None:
         raise Refused(f"no step leads from {old.get('phase', 'nothing')} to {wanted['phase']}")
     if not reborn and (wanted["uid"] != old["uid"] or wanted["epoch"] < old["epoch"]):
         raise Refused("the uid is fixed and the epoch never falls")
-    if {old["phase"], wanted["phase"]} <= {FORMED, RECOVERING} and wanted["swarm_id"] != old["swarm_id"]:
+    if old["phase"] == FORMED == wanted["phase"] and wanted["swarm_id"] != old["swarm_id"]:
         raise Refused("a published swarm is never replaced")
-    claimed = wanted["phase"] == CLAIMED and wanted["holder"] != old["holder"] and not reborn
-    if claimed and wanted["epoch"] <= old["epoch"]:
+    if (
+        wanted["holder"] != old["holder"]
+        and not reborn
+        and wanted["phase"] == CLAIMED
+        and wanted["epoch"] <= old["epoch"]
+    ):
         raise Refused("a new holder needs a new epoch")
 
 

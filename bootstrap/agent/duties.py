@@ -114,8 +114,7 @@ def ghosts(control: Control, nodes: list[Node], machines: Machines, history: His
         return []
     down = [node for node in nodes if node.state == "down"]
     limit = rules.timer(control, "dead")
-    gone = proven_gone(control, nodes, machines) | _unborn(nodes)
-    gone |= _seatless(control, nodes) if machines is not None else set()
+    gone = proven_gone(control, nodes, machines) | (_seatless(control, nodes) if machines is not None else set())
     return [one for one in down if not one.member and one.id in gone and history.bad_for(one.id, now) >= limit]
 
 
@@ -154,11 +153,6 @@ def _is_manager(node: Node, machines: Machines) -> bool:
 def _half_removed(control: Control, nodes: list[Node]) -> set[str]:
     """Managers that were demoted by somebody who did not live to remove them."""
     return _seatless(control, nodes) & {node.id for node in nodes if node.role == "worker"}
-
-
-def _unborn(nodes: list[Node]) -> set[str]:
-    """Nodes that never told who they are: an engine that joins does so at once, or throws this identity away."""
-    return {node.id for node in nodes if not (node.hostname or node.address or node.labels)}
 
 
 def _seatless(control: Control, nodes: list[Node]) -> set[str]:

@@ -21,20 +21,9 @@ _TRIES = 5
 
 def init(context: Context, control: Control, me: Machine) -> None:
     """Make a swarm of this one node. It counts for nothing until it is published."""
-    identity.remember(context, epoch=control["epoch"], node_id="")
-    log(f"swarm init on {me.address}")
-    reach("form.init")
-    context.engine.request("POST", "/swarm/init", _body(context, me))
-
-
-def force(context: Context, me: Machine) -> None:
-    """Let this manager go on with its raft log as the only one. Its id, its CA and all that is in it stay."""
-    context.engine.request("POST", "/swarm/init", {**_body(context, me), "ForceNewCluster": True})
-
-
-def _body(context: Context, me: Machine) -> dict[str, Any]:
     wanted = context.config["swarm"]
-    return {
+    identity.remember(context, epoch=control["epoch"], node_id="")
+    body = {
         **addresses(me),
         "DataPathPort": wanted["data_path_port"],
         "DefaultAddrPool": [wanted["address_pool"]],
@@ -43,6 +32,9 @@ def _body(context: Context, me: Machine) -> dict[str, Any]:
         "Availability": context.config.get("availability", "active"),
         "Spec": _edited({}, wanted),
     }
+    log(f"swarm init on {me.address}")
+    reach("form.init")
+    context.engine.request("POST", "/swarm/init", body)
 
 
 def addresses(me: Machine) -> dict[str, str]:

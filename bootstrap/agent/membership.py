@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 from typing import Callable, NamedTuple
 
-from . import anew, audit, daemon, enter, form, hooks, identity, join
+from . import audit, daemon, enter, form, hooks, identity, join
 from . import control as rules
 from .checkpoint import reach
 from .context import Context, alone
@@ -56,7 +56,7 @@ class Membership:
         self._claim_seen: tuple[object, float] = (None, 0.0)
         self._pending_since: float | None = None
         self._hooked = False
-        self._watchdog, self._anew = Watchdog(context), anew.Anew(context)
+        self._watchdog = Watchdog(context)
         self._waiting_since = context.clock.now()
         self._said = ""
 
@@ -96,8 +96,7 @@ class Membership:
 
     def _turn(self) -> Turn:
         sight = self._look()
-        step = anew.next_step(*sight, self._anew.is_stuck(*sight))
-        step = step or join.next_step(*sight, claim_is_stale=self._claim_is_stale(sight))
+        step = join.next_step(*sight, claim_is_stale=self._claim_is_stale(sight))
         if step.action != join.PENDING:
             self._pending_since = None
         self._say(f"{step.action}: {step.why}")
@@ -106,7 +105,7 @@ class Membership:
             deed(sight)
         if step.action in (join.DONE, join.IDLE):
             self._refused, self._waiting_since = 0, self._context.clock.now()
-        polls = deed is None or step.action in (join.PENDING, join.UNLOCK, join.WIPE, anew.BEGIN)
+        polls = deed is None or step.action in (join.PENDING, join.UNLOCK, join.WIPE)
         return Turn(step, _POLL if polls else 0.0, sight)
 
     def _look(self) -> Sight:
@@ -118,7 +117,6 @@ class Membership:
 
     def _deeds(self) -> dict[str, Callable[[Sight], None]]:
         return {
-            **self._anew.deeds(),
             join.CLAIM: self._claim,
             join.TAKE_OVER: self._take_over,
             join.INIT: self._init,

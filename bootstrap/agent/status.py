@@ -5,7 +5,7 @@ from __future__ import annotations
 import socket
 from typing import Any
 
-from . import anew, duties, identity, nodes, stack, workload
+from . import duties, identity, nodes, stack, workload
 from .context import Context
 from .engine_api import EngineError
 from .errors import AgentError
@@ -106,7 +106,7 @@ def _node(node: nodes.Node) -> dict[str, Any]:
 
 
 def _explain(problems: list[dict[str, str]], control: Control, local: Local, me: Machine) -> None:
-    step = anew.next_step(control, local, me) or next_step(control, local, me)
+    step = next_step(control, local, me)
     if step.action != "done":
         problems.append(
             {"code": "not_joined", "what": f"{step.action}: {step.why}", "where": me.hostname, "fix": step.fix}

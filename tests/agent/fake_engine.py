@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -15,13 +14,12 @@ from tests.agent.fake_swarm import Swarm, World, copy_of
 
 
 class FakeEngine(FakeManager):
-    """One engine. `up`, `linked` (to the others), `dials_back`, `black_hole`, `leaderless`, `init_dies`, `join_dies`: the faults."""
+    """One engine. `up`, `linked` (to the others), `dials_back`, `black_hole`, `leaderless`, `init_dies`: the faults."""
 
     def __init__(self, world: World, address: str, instance: str) -> None:
         super().__init__("/nowhere")
         self.world, self.address, self.instance = world, address, instance
         self.up = self.linked = self.dials_back = True
-        self.join_dies = False  # it dies while it joins as a manager: a member of raft that knows nothing of it
         self.init_dies = ""  # "" | "spec": dies before the spec is applied | "key": before the CA key is kept | "raft": before raft has a member | "reply": its answer is lost
         self.black_hole: set[str] = set()
         self.leaderless: set[str] = set()
@@ -47,7 +45,7 @@ class FakeEngine(FakeManager):
     # -- this node
 
     def _info(self, **_: Any) -> Any:
-        manager = self.home is not None and self.node_id in self.home.raft and self.state in ("active", "pending")
+        manager = self.home is not None and self.node_id in self.home.raft and self.state == "active"
         block: dict[str, Any] = {
             "LocalNodeState": self.state,
             "NodeID": "" if self.state in ("error", "locked") else self.node_id,  # as measured
@@ -56,13 +54,10 @@ class FakeEngine(FakeManager):
             "NodeAddr": self.advertised,
         }
         if manager and self.home:
-            told = {"ID": self.home.id, "TLSInfo": {"TrustRoot": self.home.pem}}
-            block["Cluster"] = told if self.linked and self.world.quorate(self.home) else {"ID": ""}  # as measured
+            block["Cluster"] = {"ID": self.home.id, "TLSInfo": {"TrustRoot": self.home.pem}}
         return {"Swarm": block, "Labels": self.labels}
 
     def _init(self, body: dict[str, Any], **_: Any) -> Any:
-        if body.get("ForceNewCluster"):
-            return self._force()
         self._must_be_out()
         self.world.log.append(("init", self.instance))
         swarm = self.world.make(body, default=self.init_dies == "spec")
@@ -73,20 +68,6 @@ class FakeEngine(FakeManager):
         if self.init_dies:
             self.init_dies = ""
             raise EngineError("the engine does not answer: killed", kind="down")
-        return self.node_id
-
-    def _force(self) -> Any:
-        """This manager goes on alone, with what it has; the others' raft logs are another generation's from now on."""
-        old = self.home
-        if old is None or self.node_id not in old.raft:
-            raise EngineError("fake: there is nothing to begin anew with")
-        self.world.log.append(("force", self.instance, *self.world.holders(old, self)))
-        new = replace(old, raft=[self.node_id], demoting=set(), generation=old.generation + 1)
-        self.world.swarms[new.id] = new
-        for engine in self.world.engines:
-            if engine is self or (engine.home is old and engine.node_id not in old.raft):
-                engine.home = new
-        self.state = "active"
         return self.node_id
 
     def _join(self, body: dict[str, Any], **_: Any) -> Any:
@@ -104,7 +85,7 @@ class FakeEngine(FakeManager):
             raise EngineError(f"rpc error: code = Unavailable desc = connection refused {address}")
         if not peer.home.has_key:
             raise EngineError("Timeout was reached before node was joined.")
-        role = _role_of(peer.home, body["JoinToken"])
+        role = next((key.lower() for key, value in peer.home.tokens.items() if value == body["JoinToken"]), "")
         if not role:
             raise EngineError(
                 "rpc error: code = InvalidArgument desc = A valid join token is necessary to join this cluster"
@@ -115,18 +96,8 @@ class FakeEngine(FakeManager):
         if role == "manager" and not self.dials_back:
             self._record(peer.home, role, body["Availability"], self.world.word())
             raise EngineError("could not connect to prospective new cluster member using its advertised address")
-        self._maybe_die(peer.home, role, body["Availability"])
         self._enter(peer.home, role, body["Availability"])
         return None
-
-    def _maybe_die(self, swarm: Swarm, role: str, availability: str) -> None:
-        if role != "manager" or not self.join_dies:
-            return
-        self.join_dies, unborn = False, self.world.word()
-        self._record(swarm, "manager", availability, unborn)
-        swarm.nodes[unborn].update(Description={}, Status={})
-        swarm.raft.append(unborn)
-        raise EngineError("the engine does not answer: killed", kind="down")
 
     def _leave(self, **_: Any) -> Any:
         if self.state == "inactive":
@@ -192,10 +163,6 @@ class FakeEngine(FakeManager):
             "Description": self.description(),
             "Status": {"Addr": self.address},
         }
-
-
-def _role_of(swarm: Swarm, token: str) -> str:
-    return next((key.lower() for key, value in swarm.tokens.items() if value == token), "")
 
 
 @lru_cache(maxsize=512)

@@ -28,7 +28,7 @@ class FakeManager(Engine):
     # -- the swarm, as a manager sees it
 
     def _managed(self) -> Swarm:
-        if self.home is None or self.state not in ("active", "pending") or self.node_id not in self.home.raft:
+        if self.home is None or self.state != "active" or self.node_id not in self.home.raft:
             raise EngineError("This node is not a swarm manager.", status=503)
         if not self.linked or not self.world.quorate(self.home):
             raise EngineError("rpc error: code = Unknown desc = The swarm does not have a leader.", status=500)
@@ -79,7 +79,7 @@ class FakeManager(Engine):
         shown = (alive or node_id in self.world.lingering) and node_id not in self.world.grey
         raw["Status"] = {**raw["Status"], "State": "ready" if shown else "down"}
         if node_id in swarm.raft:
-            address = f"{raw['Status'].get('Addr', '')}:2377"
+            address = f"{raw['Status']['Addr']}:2377"
             reach = "reachable" if alive or node_id in self.world.panicking else "unreachable"
             raw["ManagerStatus"] = {"Addr": address, "Reachability": reach}
             if leader == node_id:

@@ -115,11 +115,6 @@ class World:
                 return one
         return None
 
-    def holders(self, swarm: Swarm, besides: FakeEngine) -> list[str]:
-        """The other machines that have this swarm's raft log on a disk, be they on or off."""
-        found = [one for one in self.engines if one.home is swarm and one.node_id in swarm.raft and one is not besides]
-        return [one.instance for one in found]
-
     def alive(self, swarm: Swarm, node_id: str) -> bool:
         engine = self.engine_of(node_id)
         if engine is None or node_id in self.panicking:

@@ -148,7 +148,6 @@ class LivingHost(Host):
         self.view.outcomes.clear()
         self.replies.clear()
         self.engine.linked, self.engine.init_dies, self.engine.dials_back = True, "", True
-        self.engine.join_dies = False
         if self.off:
             self.power_on()
         self.full_since = INFINITY
@@ -190,7 +189,6 @@ class LivingCluster(Cluster):
     def terminate(self, instance: str) -> None:
         """The instance is gone, its disk too."""
         self.hosts[instance].power_off()
-        self.hosts[instance].engine.forget()
         super().terminate(instance)
 
     def end(self) -> None:
@@ -222,18 +220,7 @@ class LivingCluster(Cluster):
         """True when everything runs and there still is no quorum: no agent will ever change that."""
         swarm = self.published
         booting = any(host.booting for host in self.hosts.values())
-        return swarm is not None and not booting and not self.world.quorate(swarm) and self.first_alone() is None
-
-    def first_alone(self) -> LivingHost | None:
-        """The only manager that was ever published, if it lives and no other machine has the raft log of the swarm."""
-        control, swarm = self.control, self.published
-        if swarm is None or len(control["managers"]) != 1:
-            return None
-        first = self.hosts.get(control["managers"][0]["instance"])
-        filled = [one for one, seat in control["seats"].items() if seat["node_id"] and first and one != first.instance]
-        if first is None or filled or first.engine.node_id != control["managers"][0]["node_id"]:
-            return None
-        return None if first.engine.home is not swarm or self.world.holders(swarm, first.engine) else first
+        return swarm is not None and not booting and not self.world.quorate(swarm)
 
     def outside(self) -> list[str]:
         """The hosts that are no full members of the published swarm."""

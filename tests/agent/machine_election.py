@@ -6,7 +6,6 @@ from hypothesis import strategies as st
 from hypothesis.stateful import initialize, precondition, rule
 
 from bootstrap.agent import control as rules
-from tests.agent.living import LivingHost
 from tests.agent.machine import CALL, HOST, OUTCOMES, Machine
 
 MOST = 8  # machines that are ever born in one run
@@ -28,11 +27,6 @@ class Election(Machine):
         if frozen is not None:
             self.overtaken(0, frozen, 4)
 
-    @rule(number=HOST)
-    def dies_while_it_joins(self, number: int) -> None:
-        """The engine of a host dies when it next joins as a manager: raft has a member that nobody is."""
-        self.host(number).engine.join_dies = True
-
     @rule(number=HOST, seconds=st.sampled_from([0.0, 1.0, 10.0]))
     def tick(self, number: int, seconds: float) -> None:
         """One agent does one thing."""
@@ -53,34 +47,6 @@ class Election(Machine):
         self.everybody(rounds)
         self.thaw(number)
 
-    @precondition(lambda self: len(self.cluster.control["managers"]) < 2)
-    @rule(calls=st.integers(7, 13), rounds=st.integers(1, 4))
-    def parted_while_it_joins(self, calls: int, rounds: int) -> None:
-        """The second manager is frozen about when it has joined, and cut off from its peers; then it goes on alone."""
-        for host in list(self.cluster.hosts.values()) * 5:
-            if self.joiner() is None:
-                host.tick()
-        second = self.joiner()
-        if second is None:
-            return
-        second.hold(calls)
-        second.engine.linked = False
-        self.cluster.round()
-        self.cluster.clock.sleep(40)
-        self.everybody(rounds)
-        if second.held:
-            second.process.resume()
-        self.everybody(4)
-
-    def joiner(self) -> LivingHost | None:
-        """A machine about to join where one manager is published: with a seat, and in no swarm."""
-        control = self.cluster.control
-        if control["phase"] != rules.FORMED or len(control["managers"]) != 1:
-            return None
-        empty = [name for name, seat in control["seats"].items() if not seat["node_id"]]
-        found = [self.cluster.hosts[name] for name in empty if name in self.cluster.hosts]
-        return next((one for one in found if one.engine.state == "inactive" and not (one.off or one.held)), None)
-
     @precondition(lambda self: len(self.cluster.world.engines) < MOST)
     @rule(number=HOST)
     def replace(self, number: int) -> None:
@@ -96,8 +62,8 @@ class Election(Machine):
         if host.engine.up and not self.would_end_the_quorum(host):
             host.engine.leave()
 
-    @precondition(lambda self: self.cluster.control["phase"] == rules.FORMED and not self.cluster.first_alone())
+    @precondition(lambda self: self.cluster.control["phase"] == rules.FORMED)
     @rule()
     def person(self) -> None:
-        """Recovers a cluster that lost its quorum and needs somebody, or resets one that never had a second member."""
+        """Recovers a cluster that lost its quorum, or resets one that never had a second member."""
         self.a_person_helps()

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from bootstrap.agent import anew, boot, duties, enter, form, guard, join, sole
+from bootstrap.agent import boot, duties, enter, form, guard, join
 from bootstrap.agent import control as rules
 from bootstrap.agent.errors import Refused
 from bootstrap.agent.health import History
@@ -207,23 +207,3 @@ def no_difference(patch: pytest.MonkeyPatch) -> None:
     """The upkeep takes out by the rule for live managers too whoever is away for a moment."""
     real = guard.refuse_dead
     patch.setattr(guard, "refuse_dead", lambda view, member: real(view, member) and guard.refuse_live(view, member))
-
-
-def begins_unasked(patch: pytest.MonkeyPatch) -> None:
-    """The first manager begins anew without waiting for the seats of the others."""
-    patch.setattr(sole, "seats_of_others", lambda control, instance: [])
-
-
-def gives_back_blindly(patch: pytest.MonkeyPatch) -> None:
-    """Who is asked for its seat gives it back without a look whether it has joined."""
-
-    def asked(control: Control, local: Local, me: Any) -> join.Step | None:
-        seat = control["seats"].get(me.instance)
-        return join.Step(anew.GIVE_BACK, "mutant") if seat and not seat["node_id"] else None
-
-    patch.setattr(anew, "_asked", asked)
-
-
-def never_anew(patch: pytest.MonkeyPatch) -> None:
-    """The first manager waits for ever for a second that never was."""
-    patch.setattr(anew.Anew, "is_stuck", lambda *_: False)

@@ -23,8 +23,7 @@ def may_reset(cluster: LivingCluster) -> bool:
     """A swarm that never had a second member, and whose only one is proved terminated."""
     control = cluster.control
     holders = {one["instance"] for one in control["managers"]}
-    formed = control["phase"] in (rules.FORMED, rules.RECOVERING)
-    alone = formed and not control["established"] and not holders & set(cluster.machines)
+    alone = control["phase"] == rules.FORMED and not control["established"] and not holders & set(cluster.machines)
     return alone and not any(host.engine.home is cluster.published for host in cluster.hosts.values())
 
 

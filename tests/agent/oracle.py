@@ -13,19 +13,7 @@ AFTER = {
     "FORMED": {"FORMED"},
     "RECOVERING": {"RECOVERING"},
 }
-_BY_OPERATOR = {"FORMED": {"RECOVERING", "EMPTY"}, "RECOVERING": {"FORMED", "EMPTY"}}
-
-
-def _alone(old: Control, new: Control) -> set[str]:
-    """The way over RECOVERING that the first manager goes itself, where no other ever was: only by what is published."""
-    mark, managers, seats = old.get("alone"), old["managers"], old["seats"]
-    if not mark or [(one["instance"], one["node_id"]) for one in managers] != [(mark["instance"], mark["node_id"])]:
-        return set()
-    mine = new["updated_by"] == mark["instance"] and (new["managers"], new["swarm_id"]) == (managers, old["swarm_id"])
-    if old["phase"] == "RECOVERING":
-        return {"FORMED"} if mine and new["epoch"] == old["epoch"] and not new.get("alone") else set()
-    filled = [seat for one, seat in seats.items() if seat["node_id"] and one != mark["instance"]]
-    return {"RECOVERING"} if mine and not filled and new["epoch"] == old["epoch"] + 1 else set()
+_BY_OPERATOR = {"FORMED": {"RECOVERING", "EMPTY"}, "RECOVERING": {"FORMED"}}
 
 
 class Oracle:
@@ -46,7 +34,7 @@ class Oracle:
 
     def _step(self, old: Control, new: Control, place: int) -> None:
         by_hand = place in self.by_operator
-        allowed = AFTER[old["phase"]] | (_BY_OPERATOR.get(old["phase"], set()) if by_hand else _alone(old, new))
+        allowed = AFTER[old["phase"]] | (_BY_OPERATOR.get(old["phase"], set()) if by_hand else set())
         assert new["phase"] in allowed, f"I7: {old['phase']} -> {new['phase']}"
         assert new["epoch"] >= old["epoch"], "I8: the epoch fell"
         if new["holder"] and new["holder"] != old["holder"]:
@@ -57,7 +45,7 @@ class Oracle:
     def _formed(self, old: Control, new: Control, by_hand: bool) -> None:
         swarm_id, epoch = new["swarm_id"], new["epoch"]
         assert self._published.setdefault(epoch, swarm_id) == swarm_id, "I1: two swarms published in one epoch"
-        if old["phase"] in ("FORMED", "RECOVERING"):
+        if old["phase"] == "FORMED":
             assert by_hand or (old["swarm_id"], old["epoch"]) == (swarm_id, epoch), "I4: the published swarm changed"
         reserved = [one for one in new["seats"] if one not in old["seats"] and not new["seats"][one]["node_id"]]
         assert not reserved or len(new["seats"]) <= new["managers_target"], "more seats than wanted"
@@ -77,8 +65,6 @@ class Oracle:
     def _engines(self) -> None:
         world, known = self._cluster.world, set(self._published.values())
         serving = {one.home.id: one.home for one in world.engines if one.up and one.home and one.state == "active"}
-        forced = [entry for entry in world.log if entry[0] == "force"]
-        assert all(len(entry) == 2 for entry in forced), f"I6: begun anew while others had the raft log: {forced}"
         assert len(known & set(serving)) <= 1, "I2: members of two published swarms at once"
         for swarm in world.swarms.values():
             assert swarm.id in known or len(swarm.nodes) <= 1, "I3: somebody joined a swarm that was never published"

@@ -124,7 +124,9 @@ class Election(RuleBasedStateMachine):
     @invariant()
     def one_swarm_is_published(self) -> None:
         """I1, I4: over all time only one swarm was ever published: no operator acts here."""
-        published = {one["swarm_id"] for one in self.cluster.store.history if one["phase"] == rules.FORMED}
+        published = {
+            (one["epoch"], one["swarm_id"]) for one in self.cluster.store.history if one["phase"] == rules.FORMED
+        }
         assert len(published) <= 1
 
     @invariant()

@@ -111,7 +111,7 @@ class Play:
 
 
 def _hostname(one: dict[str, Any]) -> str:
-    return str(one["Description"].get("Hostname"))
+    return str(one["Description"]["Hostname"])
 
 
 def _labels(one: dict[str, Any]) -> tuple[str, ...]:
@@ -184,39 +184,13 @@ def abandoned(play: Play) -> None:
     play.run(130)
 
 
-def never_born(play: Play) -> None:
-    """The second manager dies when raft has it and nobody else knows."""
-    managers = [play.cluster.hosts[name] for name in ("i-01", "i-02", "i-03")]
-    for host in managers:
-        host.engine.join_dies = True
-    while not any(swarm.raft[1:] for swarm in play.cluster.world.swarms.values()):
-        play.run(1.5)
-    for host in managers:
-        host.engine.join_dies = False
-    play.run(120)
-
-
-def late(play: Play) -> None:
-    """The other managers joined and are off before anybody but they could say so; then they are back."""
-    formed(play)
-    first, control = play.cluster.leader, play.cluster.control
-    others = [host for name, host in play.cluster.hosts.items() if name in control["seats"] and host is not first]
-    control["managers"] = [one for one in control["managers"] if one["instance"] == first.instance]
-    for host in others:
-        control["seats"][host.instance]["node_id"], host.engine.up = None, False
-    play.run(60)
-    for host in others:
-        host.engine.up = True
-
-
 def _other(play: Play) -> Host:
     """A manager that does not lead."""
     return next(one for one in play.cluster.hosts.values() if one is not play.cluster.leader)
 
 
 BEGINNINGS = ("formed", "taken_over")
-_ALL = (formed, taken_over, replaced, rotated, removed, wiped, demoted, abandoned, never_born, late)
-HISTORIES = {one.__name__: one for one in _ALL}
+HISTORIES = {one.__name__: one for one in (formed, taken_over, replaced, rotated, removed, wiped, demoted, abandoned)}
 
 
 def play(folder: Path, history: str, at: str = "", wanted: dict[str, Any] | None = None) -> Play:

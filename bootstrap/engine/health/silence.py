@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Any
 
 from bootstrap.engine.health.facts import Facts, Problem, doing
@@ -14,7 +14,7 @@ STEPS = ("boot", "engine", "joining", "joined")
 PHASES = {
     "EMPTY": "no manager has begun",
     "CLAIMED": "the first manager makes it",
-    "RECOVERING": "its only manager begins anew",
+    "RECOVERING": "a manager recovers it",
     "FORMED": "it was formed",
     "DESTROYED": "a `down` of it began",
 }  # of the control object, in words
@@ -34,24 +34,12 @@ def unmade(facts: Facts) -> Iterator[Problem]:
 def silent(facts: Facts) -> Iterator[Problem]:
     """Still forming, going, or a lost quorum."""
     phase = (facts.control or {}).get("phase")
-    if phase == "FORMED" and (facts.control or {}).get("alone"):
-        yield _alone(facts, facts.control or {})
-    elif phase == "FORMED":
+    if phase == "FORMED":
         yield Problem("no_quorum", None, f"no manager answers with a quorum ({facts.view})", _mend(facts))
     elif phase == "DESTROYED":
         yield Problem("going", None, "a `down` of it began and did not end", facts.command("down"))
     else:
         yield _forming(facts, str(phase))
-
-
-def _alone(facts: Facts, control: Mapping[str, Any]) -> Problem:
-    """The first manager lost a second that died while it joined: it mends that itself, once all others said their word."""
-    names = {one.id: one.hostname for one in facts.instances}
-    first = control["alone"]["instance"]
-    left = " and ".join(names.get(one, one) for one in sorted(control.get("seats", {})) if one != first)
-    then = f"as soon as {left} gave back the seat of a manager or is terminated" if left else "now"
-    what = f"no manager answers with a quorum ({facts.view}): the first, {names.get(first, first)}, begins anew {then}"
-    return Problem("no_quorum", None, what, f"{facts.wait}; if it stays: `{facts.up}`")
 
 
 def losing(facts: Facts) -> Iterator[Problem]:
