@@ -156,11 +156,12 @@ def wrong(outcome: Outcome) -> list[str]:
 
 
 def failures(file: str, trials: list[Outcome]) -> Iterator[str]:
-    """One line for each trial that failed."""
+    """One line for each trial that failed; what the machines said then stands in the results."""
     for one in trials:
         if wrong(one):
             name = ", ".join(f"{key} {one[key]}" for key in NAMES if key in one)
-            yield f"- {file.partition('.')[0]}, {name}: {'; '.join(wrong(one))}"
+            told = "; ".join(what.partition("\n")[0] for what in wrong(one))
+            yield f"- {file.partition('.')[0]}, {name}: {told}"
 
 
 def schedules(trials: list[Outcome]) -> Iterator[str]:
